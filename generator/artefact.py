@@ -1,0 +1,27 @@
+"""A planned file: which template makes it, from which values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One file to render; `path` starts at the project's folder under rendered/.
+
+    The output format, and with it the quoting, follows from the path's name.
+    """
+
+    path: PurePosixPath
+    template: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    executable: bool = False
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file's text, in memory."""
+
+    path: PurePosixPath
+    text: str
+    executable: bool = False

@@ -1,0 +1,60 @@
+"""What is wrong with a user's spec, and where: the one form in which it is told."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A place in a text: one line, 1-based columns, the end exclusive."""
+
+    line: int
+    column: int
+    end_column: int
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One mistake of the user's, at its place.
+
+    `message` is lower case without a full stop and stands alone; `hint` says what to type;
+    `source` is the text of the line, empty where there is none to show.
+    """
+
+    path: str
+    span: Span
+    message: str
+    rule: str
+    hint: str = ""
+    source: str = ""
+    severity: Severity = "error"
+
+
+class Rejected(Exception):
+    """A spec that cannot be rendered; carries every diagnostic found, in file order."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = in_file_order(diagnostics)
+        super().__init__(f"{len(self.diagnostics)} diagnostics")
+
+
+class CannotRun(Exception):
+    """Something around the spec is amiss: a missing file, a permission, an unknown target."""
+
+
+def in_file_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The distinct diagnostics, by path, line and column."""
+    distinct = dict.fromkeys(diagnostics)
+    return tuple(sorted(distinct, key=lambda d: (d.path, d.span, d.rule, d.message)))
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value as a message can hold it: on one line, printable, not too long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    head = text[: limit + 1]
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
+    return line if len(line) <= limit else line[: limit - 3] + "..."

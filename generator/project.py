@@ -1,0 +1,203 @@
+"""The typed image of a spec for one target in one environment.
+
+Field names, defaults and meanings are those of schemas/project.schema.json; the schema has
+already vouched for shapes when one of these is made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Dtype = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
+RunIn = Literal["component", "model", "server", "client"]
+Protocol = Literal["v1", "v2", "native"]
+Transport = Literal["http", "grpc"]
+Quantity = int | float | str
+"""A Kubernetes quantity: `2Gi`, `500m`, or a plain number."""
+Dimension = int | str
+"""A size, or a letter for a dimension that is free; a leading `N` is the batch."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of the model, batch dimension included."""
+
+    name: str
+    dtype: Dtype
+    shape: tuple[Dimension, ...]
+
+    @property
+    def has_batch(self) -> bool:
+        return bool(self.shape) and self.shape[0] == "N"
+
+    @property
+    def sample_shape(self) -> tuple[Dimension, ...]:
+        """The shape of one sample, the batch dimension left off."""
+        return self.shape[1:] if self.has_batch else self.shape
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state_dict, saved by torch.save; the path is relative to the spec."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Model:
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    source: str | None = None
+    program: str | None = None
+    arguments: dict[str, object] = field(default_factory=dict)
+    weights: Weights | None = None
+    version: int = 1
+    class_names: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Export:
+    format: Literal["torchscript"] = "torchscript"
+    method: Literal["trace", "script"] = "trace"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """`bundle_uri` is where this target's bundle lies in this environment.
+
+    `is_verbatim`: it was given for this target; else it is a folder under the project's uri.
+    """
+
+    bundle_uri: str
+    is_verbatim: bool = True
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of a transform pipeline with its arguments.
+
+    A bare scalar argument (`top_k: 3`) is the argument named like the operation.
+    """
+
+    operation: str
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Transforms:
+    run_in: RunIn = "component"
+    request_field: str = "image_bytes"
+    preprocess: tuple[Step, ...] = ()
+    postprocess: tuple[Step, ...] = ()
+    requirements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+
+
+@dataclass(frozen=True)
+class ReplicaRange:
+    min: int = 1
+    max: int = 1
+
+
+@dataclass(frozen=True)
+class ComponentHardware:
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    limits: Limits = Limits()
+    replicas: ReplicaRange | None = None
+
+
+@dataclass(frozen=True)
+class Hardware:
+    accelerator: Literal["cpu", "nvidia"] = "cpu"
+    gpus: int | None = None
+    cpu: Quantity = 1
+    memory: Quantity = "2Gi"
+    limits: Limits = Limits()
+    model_instances: int = 1
+    threads: int | None = None
+    components: dict[str, ComponentHardware] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batching:
+    max_size: int | None = None
+    dynamic: bool = True
+    preferred: tuple[int, ...] = ()
+    delay: str | None = None
+
+
+@dataclass(frozen=True)
+class Autoscaling:
+    metric: Literal["cpu", "memory", "concurrency", "rps"]
+    target: int
+
+
+@dataclass(frozen=True)
+class Serving:
+    protocol: Protocol | None = None
+    transport: Transport = "http"
+    batching: Batching = Batching()
+    timeout: str = "60s"
+    startup: str = "10m"
+    replicas: ReplicaRange = ReplicaRange()
+    autoscaling: Autoscaling | None = None
+
+
+@dataclass(frozen=True)
+class Kubernetes:
+    namespace: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    service_account: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    node_selector: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Images:
+    registry: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class Slo:
+    p50: str | None = None
+    p95: str | None = None
+    p99: str | None = None
+    success_ratio: float = 1.0
+
+
+@dataclass(frozen=True)
+class Perf:
+    rate: int
+    duration: str = "60s"
+    warm_up: str = "10s"
+    slo: Slo = Slo()
+
+
+@dataclass(frozen=True)
+class Project:
+    """One spec as it stands for one target in one environment."""
+
+    name: str
+    target: str
+    folder: Path
+    model: Model
+    storage: Storage | None = None
+    transforms: Transforms = Transforms()
+    hardware: Hardware = Hardware()
+    serving: Serving = Serving()
+    environment: str | None = None
+    export: Export = Export()
+    kubernetes: Kubernetes = Kubernetes()
+    images: Images | None = None
+    perf: Perf | None = None

@@ -1,0 +1,13 @@
+"""Rules that hold for every target; a target's own stand in its package."""
+
+from generator.rules import model, perf, resources, serving, tensors, transforms
+from generator.targets.base import Rule
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "model": model.RULES,
+    "tensors": tensors.RULES,
+    "transforms": transforms.RULES,
+    "resources": resources.RULES,
+    "serving": serving.RULES,
+    "perf": perf.RULES,
+}

@@ -1,0 +1,80 @@
+"""Rules about batching, replicas and time-outs."""
+
+from collections.abc import Iterator
+
+from generator.document import Pointer
+from generator.problem import Problem
+from generator.project import Project, ReplicaRange
+from generator.resources import seconds, whole_seconds
+from generator.targets.base import Rule
+
+
+def batching_without_batch_dimension(project: Project) -> Iterator[Problem]:
+    """A server batches along a leading N; without one there is nothing to join."""
+    batching = project.serving.batching
+    if project.model.inputs[0].has_batch:
+        return
+    for key in ("max_size", "preferred", "delay"):
+        if getattr(batching, key):
+            message = f"`{key}` is set, and input `{project.model.inputs[0].name}` has no N"
+            hint = "begin the shapes with N, or remove `batching`"
+            yield Problem(("serving", "batching", key), message, hint, at_key=True)
+
+
+def dynamic_off_with_its_settings(project: Project) -> Iterator[Problem]:
+    """`preferred` and `delay` shape dynamic batches; with dynamic: false they do nothing."""
+    batching = project.serving.batching
+    for key in ("preferred", "delay"):
+        if not batching.dynamic and getattr(batching, key):
+            message = f"`{key}` has no effect with dynamic: false"
+            hint = f"remove `{key}`, or set dynamic: true"
+            yield Problem(("serving", "batching", key), message, hint, at_key=True)
+
+
+def delay_without_batch(project: Project) -> Iterator[Problem]:
+    """Waiting for others makes no sense where a batch holds one sample."""
+    batching = project.serving.batching
+    if batching.delay and (batching.max_size or 1) == 1 and project.model.inputs[0].has_batch:
+        message = f"delay {batching.delay} with batches of 1 only makes every request wait"
+        yield Problem(("serving", "batching", "delay"), message, "set max_size above 1")
+
+
+def delay_over_timeout(project: Project) -> Iterator[Problem]:
+    """A request that waits longer than it may take is always lost."""
+    delay, timeout = project.serving.batching.delay, project.serving.timeout
+    if delay and seconds(delay) >= seconds(timeout):
+        message = f"delay {delay} reaches the timeout of {timeout}"
+        hint = "delays are milliseconds; lower it, or raise serving.timeout"
+        yield Problem(("serving", "batching", "delay"), message, hint)
+
+
+def replicas_reversed(project: Project) -> Iterator[Problem]:
+    """The admission webhook refuses a least number above the largest."""
+    ranges: list[tuple[Pointer, ReplicaRange | None]] = [
+        (("serving", "replicas"), project.serving.replicas)
+    ]
+    for name, component in project.hardware.components.items():
+        ranges.append((("hardware", "components", name, "replicas"), component.replicas))
+    for pointer, replicas in ranges:
+        if replicas and replicas.min > replicas.max:
+            message = f"min {replicas.min} exceeds max {replicas.max}"
+            yield Problem((*pointer, "min"), message, f"set max to {replicas.min}, or lower min")
+
+
+def not_whole_seconds(project: Project) -> Iterator[Problem]:
+    """Kubernetes and Knative count whole seconds."""
+    for key in ("timeout", "startup"):
+        given = getattr(project.serving, key)
+        if seconds(given).denominator != 1:
+            message = f"{key} {given} is not a whole number of seconds"
+            yield Problem(("serving", key), message, f"write {whole_seconds(given)}s")
+
+
+RULES: tuple[Rule, ...] = (
+    batching_without_batch_dimension,
+    dynamic_off_with_its_settings,
+    delay_without_batch,
+    delay_over_timeout,
+    replicas_reversed,
+    not_whole_seconds,
+)

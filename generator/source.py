@@ -1,0 +1,331 @@
+"""Read YAML text into plain data that remembers where each value stands."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from generator.diagnostics import Diagnostic, Rejected, Span, shown
+from generator.document import Document, Place, Pointer, Text
+
+try:
+    from yaml import CSafeLoader as Loader
+except ImportError:  # PyYAML built without libyaml: slower, same result
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
+Marked = yaml.Node | yaml.Event
+
+MAX_BYTES = 1_000_000
+MAX_VALUES = 100_000
+MAX_DEPTH = 50
+
+
+def load(path: str, content: str | bytes, folder: Path) -> Document:
+    """Parse one spec; raises Rejected with every trap of YAML that it holds.
+
+    `path` is what diagnostics show, `folder` is what relative paths in the spec start from.
+    """
+    text = Text(path, _decoded(path, content))
+    root = _compose(text)
+    if not isinstance(root, yaml.MappingNode):
+        message = "a spec is a map of keys, not a list or a scalar"
+        raise Rejected([_flaw(text, root, message, "yaml/not-a-map", _BEGINNING)])
+    reader = _Reader(text)
+    data = reader.read(root, ())
+    if reader.flaws or not isinstance(data, dict):
+        raise Rejected(reader.flaws)
+    return Document(folder, data, reader.places)
+
+
+def _decoded(path: str, content: str | bytes) -> str:
+    if len(content) > MAX_BYTES:
+        message = f"{len(content):,} bytes are more than the {MAX_BYTES:,} that a spec may have"
+        hint = "move data such as class names to a file of their own"
+        raise Rejected([Diagnostic(path, Span(1, 1, 2), message, "yaml/too-large", hint)])
+    if isinstance(content, str):
+        return content.removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return content.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        text = Text(path, content.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK))
+        before = content[: error.start].decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8"
+        hint = "save the file as UTF-8"
+        flaw = _diagnostic(text, text.at(len(before)), message, "yaml/not-utf-8", hint)
+        raise Rejected([flaw]) from None
+
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def _compose(text: Text) -> yaml.Node:
+    """The node graph of the only YAML document in the text."""
+    _refuse_characters(text)
+    try:
+        _refuse_depth(text)
+        nodes = list(_documents(text.content))
+    except yaml.MarkedYAMLError as error:
+        raise Rejected([_syntax(text, error)]) from None
+    if not nodes:
+        message = "the spec is empty"
+        raise Rejected([_diagnostic(text, Span(1, 1, 2), message, "yaml/empty", _BEGINNING)])
+    if len(nodes) > 1:
+        message = "a second YAML document starts here; a spec is one document"
+        hint = "move it to a file of its own"
+        raise Rejected([_flaw(text, nodes[1], message, "yaml/several-documents", hint)])
+    return nodes[0]
+
+
+_BEGINNING = "begin with `spec_version: 1`"
+
+
+def _syntax(text: Text, error: yaml.MarkedYAMLError) -> Diagnostic:
+    said = ": ".join(filter(None, (error.context, error.problem)))
+    mark = error.problem_mark or error.context_mark
+    if "simple key" in said:  # found out where the next one begins
+        mark = error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in said), "")
+    if error.context_mark and "flow" in said:
+        hint = f"close the bracket that opens on line {error.context_mark.line + 1}"
+    while line > 1 and not text.line(line).strip():  # the end is where the text ends
+        line, column = line - 1, len(text.line(line - 1)) + 1
+    return _diagnostic(text, Span(line, column, column + 1), said, "yaml/syntax", hint)
+
+
+_SYNTAX_HINTS = {
+    "mapping values are not allowed": "quote text that holds `: `, and begin keys of a map alike",
+    "did not find expected key": "begin the keys of one map in one column",
+    "could not find expected ':'": "write `key: value`, with a space after the colon",
+    "tab": "indent with spaces",
+    "\\t": "indent with spaces",
+    "undefined alias": "an anchor `&name` stands before its alias `*name`",
+    "cannot start any token": "quote the text",
+}  # what libyaml says, in part
+
+
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+def _refuse_characters(text: Text) -> None:
+    """Refuse what YAML does not allow, and the line breaks that only YAML 1.1 knows."""
+    if found := _FORBIDDEN.search(text.content):
+        message = f"character U+{ord(found[0]):04X} cannot stand in a spec"
+        hint = "remove it: it is invisible here"
+        span = text.at(found.start())
+        raise Rejected([_diagnostic(text, span, message, "yaml/character", hint)])
+
+
+def _refuse_depth(text: Text) -> None:
+    """Refuse nesting that would overflow the stack of the composer, which recurses."""
+    depth = 0
+    for event in yaml.parse(text.content, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            message = f"lists and maps nest deeper than {MAX_DEPTH}"
+            raise Rejected([_flaw(text, event, message, "yaml/too-deep")])
+
+
+def _documents(text: str) -> Iterator[yaml.Node]:
+    loader = Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            assert node is not None  # check_node has said so
+            yield node
+    finally:
+        loader.dispose()
+
+
+def _diagnostic(text: Text, span: Span, message: str, rule: str, hint: str = "") -> Diagnostic:
+    return Diagnostic(text.path, span, message, rule, hint, text.line(span.line))
+
+
+def _flaw(text: Text, node: Marked, message: str, rule: str, hint: str = "") -> Diagnostic:
+    return _diagnostic(text, _span(text, node), message, rule, hint)
+
+
+def _span(text: Text, node: Marked) -> Span:
+    """The first line of a node."""
+    start, end = node.start_mark, node.end_mark
+    assert start is not None  # whatever was read from a text has both
+    assert end is not None
+    last = end.column if end.line == start.line else len(text.line(start.line + 1).rstrip())
+    return Span(start.line + 1, start.column + 1, max(last, start.column + 1) + 1)
+
+
+_BOOLEAN = re.compile(r"true|True|TRUE|false|False|FALSE")
+_NULL = re.compile(r"|~|null|Null|NULL")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_NEWER_NUMBER = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+|0o[0-7]+|[-+]?0[0-9]*[89][0-9]*"
+)
+"""What YAML 1.1 reads as text and YAML 1.2 as a number: 1e3, 0o7, 08."""
+_MOST_DIGITS = 20
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+_COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq")
+
+
+class _Reader:
+    """Turns nodes into data, noting places and refusing what YAML would quietly change."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.places: dict[Pointer, Place] = {}
+        self.flaws: list[Diagnostic] = []
+        self.values = 0
+        self.merging: list[yaml.Node] = []
+
+    def read(self, node: yaml.Node, pointer: Pointer, key: yaml.Node | None = None) -> object:
+        self.count(node)
+        if len(pointer) > MAX_DEPTH:
+            message = f"lists and maps nest deeper than {MAX_DEPTH}"
+            raise Rejected([*self.flaws, _flaw(self.text, node, message, "yaml/too-deep")])
+        written = node.value if isinstance(node, yaml.ScalarNode) else None
+        key_span = _span(self.text, key) if key else None
+        self.places[pointer] = Place(self.text, _span(self.text, node), key_span, written)
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node)
+        if node.tag not in _COLLECTIONS:
+            self.refuse_tag(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*pointer, i)) for i, item in enumerate(node.value)]
+        assert isinstance(node, yaml.MappingNode)  # the last kind there is
+        return self.mapping(node, pointer)
+
+    def count(self, node: yaml.Node) -> None:
+        """Stop where aliases multiply: a few lines can unfold to more than memory holds."""
+        self.values += 1
+        if self.values > MAX_VALUES:
+            message = f"the spec unfolds to more than {MAX_VALUES:,} values"
+            hint = "anchors that repeat each other multiply; write the values out"
+            raise Rejected([*self.flaws, _flaw(self.text, node, message, "yaml/explodes", hint)])
+
+    def mapping(self, node: yaml.MappingNode, pointer: Pointer) -> dict[str, object]:
+        result: dict[str, object] = {}
+        first: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                result |= self.merged(value, pointer)
+        for key, value in node.value:
+            name = self.key(key) if key.tag != _MERGE else None
+            if name is None:
+                continue
+            if name in first:
+                line = first[name].start_mark.line + 1
+                message = f"`{shown(name)}` stands twice in this map, first on line {line}"
+                self.refuse(key, message, "yaml/duplicate-key", "keep one of the two")
+                continue
+            first[name] = key
+            result[name] = self.read(value, (*pointer, name), key)
+        return result
+
+    def merged(self, node: yaml.Node, pointer: Pointer) -> dict[str, object]:
+        """What `<<` brings to a map, as YAML 1.1 has it: of several maps the first wins."""
+        result: dict[str, object] = {}
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        for source in reversed(sources):
+            self.count(source)
+            if not isinstance(source, yaml.MappingNode):
+                hint = "name an anchor, such as `<<: *common`"
+                self.refuse(source, "`<<` merges a map, or a list of maps", "yaml/merge", hint)
+            elif source in self.merging or len(self.merging) > MAX_DEPTH:
+                self.refuse(source, "this map merges itself", "yaml/merge", "remove the `<<`")
+            else:
+                self.merging.append(source)
+                result |= self.mapping(source, pointer)
+                self.merging.pop()
+        return result
+
+    def key(self, node: yaml.Node) -> str | None:
+        """The key's text, or nothing where it is refused."""
+        if not isinstance(node, yaml.ScalarNode):
+            hint = 'a value that begins with { or [ is quoted: "{...}"'
+            self.refuse(node, "a key is text, not a list or a map", "yaml/key", hint)
+            return None
+        if node.tag != f"{_TAG}str":
+            written = shown(node.value)
+            message = f"key `{written}` is {_kind(node)} in YAML, not text"
+            self.refuse(node, message, "yaml/key", f'quote it: "{written}"')
+            return None
+        return str(node.value)
+
+    def scalar(self, node: yaml.ScalarNode) -> object:
+        if not node.tag.startswith(_TAG):
+            self.refuse_tag(node)
+            return None
+        text: str = node.value
+        kind = node.tag.removeprefix(_TAG)
+        if kind == "str" and (node.style or not _NEWER_NUMBER.fullmatch(text)):
+            return text
+        if kind == "null" and _NULL.fullmatch(text):
+            return None
+        if kind == "bool" and _BOOLEAN.fullmatch(text):
+            return text.lower() == "true"
+        if len(text) <= _MOST_DIGITS:
+            if kind == "int" and _INTEGER.fullmatch(text):
+                return int(text)
+            if kind == "int" and _HEXADECIMAL.fullmatch(text):
+                return int(text, 16)
+            if kind == "float" and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+                return float(text)
+        self.refuse_surprise(node)
+        return None
+
+    def refuse_surprise(self, node: yaml.ScalarNode) -> None:
+        """Refuse what readers of YAML take for different things, or nobody expects."""
+        text = shown(node.value)
+        kind = node.tag.removeprefix(_TAG)
+        hint = f'quote it: "{text}", or write a plain decimal number'
+        if kind == "str":
+            message = f"`{text}` is text in YAML 1.1 and a number in YAML 1.2"
+        elif kind == "bool":
+            message = f"`{text}` is a boolean in YAML 1.1 and a word in YAML 1.2"
+            hint = f'write true or false, or quote it: "{text}"'
+        elif kind in ("int", "float") and _OCTAL.fullmatch(node.value):
+            message = f"`{text}` is an octal number in YAML 1.1"
+        elif kind in ("int", "float") and _BASE_60.fullmatch(node.value):
+            message = f"`{text}` is a number in base 60 in YAML 1.1"
+        elif kind in ("int", "float") and len(node.value) > _MOST_DIGITS:
+            message = f"number `{text}` is longer than the {_MOST_DIGITS} characters a number has"
+            hint = f'quote it: "{text}", or write a shorter one'
+        else:
+            message = f"`{text}` is {_kind(node)} in YAML, which specs do not use"
+            if kind not in ("int", "float"):
+                hint = f'quote it: "{text}"'
+        self.refuse(node, message, "yaml/surprising-scalar", hint)
+
+    def refuse_tag(self, node: yaml.Node) -> None:
+        message = f"tag `{_written_tag(node)}` is not used in specs"
+        self.refuse(node, message, "yaml/tag", "remove it")
+
+    def refuse(self, node: yaml.Node, message: str, rule: str, hint: str = "") -> None:
+        self.flaws.append(_flaw(self.text, node, message, rule, hint))
+
+
+def _kind(node: yaml.Node) -> str:
+    words: Mapping[str, str] = {
+        "bool": "a boolean",
+        "int": "a number",
+        "float": "a number",
+        "null": "null",
+        "timestamp": "a date",
+        "binary": "binary data",
+        "merge": "a merge key",
+        "value": "a value key",
+    }
+    return words.get(str(node.tag).removeprefix(_TAG), f"of type `{_written_tag(node)}`")
+
+
+def _written_tag(node: yaml.Node) -> str:
+    return shown(str(node.tag).replace(_TAG, "!!"))

@@ -1,0 +1,90 @@
+"""Fixtures for all tests; under CI=true a skipped engine is a failure."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from generator import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI") == "true"
+
+MINIMAL = """\
+spec_version: 1
+name: {name}
+model:
+  source: package.module:Net
+  inputs: [{{name: image, dtype: float32, shape: [N, 3, 32, 32]}}]
+  outputs: [{{name: logits, dtype: float32, shape: [N, 10]}}]
+storage: {{uri: s3://models/{name}}}
+targets: {{triton: {{}}}}
+"""
+
+
+class Ran(NamedTuple):
+    """What a run of `gen` left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def gen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Ran]]:
+    """Runs `gen` in this process, in the test's own folder, without colour."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str) -> Ran:
+        capfd.readouterr()
+        status = cli.main(arguments)
+        captured = capfd.readouterr()
+        return Ran(status, captured.out, captured.err)
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def write_spec(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small spec that renders, with more text at its end."""
+
+    def write(path: str, *, name: str = "one", more: str = "") -> Path:
+        spec = tmp_path / path
+        spec.parent.mkdir(parents=True, exist_ok=True)
+        spec.write_text(MINIMAL.format(name=name) + more, encoding="utf-8")
+        return spec
+
+    return write
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    expected = hasattr(report, "wasxfail")  # pytest counts xfail among the skipped
+    if IN_CI and report.skipped and not expected and item.get_closest_marker("engine"):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """A module that skips itself, for want of a package, skips its engine with it."""
+    report = yield
+    if IN_CI and report.skipped and "engines" in collector.path.parts:
+        _fail(report)
+    return report
+
+
+def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"with CI=true every engine is tested: {reason}"

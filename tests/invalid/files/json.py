@@ -1,0 +1,1 @@
+"""A file whose name is a module of Python's."""

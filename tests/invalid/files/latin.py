@@ -1,0 +1,1 @@
+"""A file in Latin-1: é."""

@@ -1,0 +1,1 @@
+"""A file that would build a model."""

@@ -1,0 +1,1 @@
+"""Another file of that name."""

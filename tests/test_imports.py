@@ -1,0 +1,132 @@
+"""Imports point one way, and validating and rendering load nothing heavy."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "generator"
+
+# From the ground up: a module imports only what stands in a row above its own, or what belongs to
+# its own entry (`targets` is its folder without `targets.base`, which has an entry of its own).
+ORDER = (
+    ("diagnostics", "artefact", "shipped", "storage", "sample", "project", "pbtxt", "objectmeta"),
+    ("structural", "journal", "engines", "model_config_table", "document"),
+    ("source", "specs", "datatypes", "resources", "quoting", "dialect", "crds", "model_config"),
+    ("problem", "class_names", "kinds", "model_config_rules", "perf", "render"),
+    ("webhook_rules",),
+    ("schema", "patches", "transforms", "acceptance"),
+    ("targets.base",),
+    ("rules", "targets"),
+    ("validate",),
+    ("write",),
+    ("pipeline",),
+    ("batch", "editor_schema", "export"),
+    ("reporting",),
+    ("cli",),
+)
+ROW = {entry: number for number, row in enumerate(ORDER) for entry in row}
+ONLY_IN = {"click": {"cli", "reporting"}, "jinja2": {"render"}, "torch": {"export", "engines"}}
+HEAVY = ("torch", "torchvision", "kubernetes", "PIL", "numpy", "tritonclient", "google.protobuf")
+
+MODULES = {
+    ".".join(path.relative_to(ROOT / PACKAGE).with_suffix("").parts): path
+    for path in sorted((ROOT / PACKAGE).rglob("*.py"))
+    if path != ROOT / PACKAGE / "__init__.py"
+}
+
+
+def entry(module: str) -> str:
+    """The entry of ORDER that a module belongs to: the longest that its name starts with."""
+    fitting = [e for e in ROW if module == e or module.startswith(f"{e}.")]
+    assert fitting, f"generator.{module} has no place in ORDER of {Path(__file__).name}"
+    return max(fitting, key=len)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The full names of all modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(names: Iterator[str]) -> Iterator[str]:
+    """Of imported names, the package's modules, without the package's name."""
+    for name in names:
+        head, _, rest = name.partition(".")
+        if head == PACKAGE and rest.split(".")[0] not in ("", "__version__"):
+            yield rest
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module: str) -> None:
+    wrong = [
+        name
+        for name in own(imported(MODULES[module]))
+        if entry(name) != entry(module) and ROW[entry(name)] >= ROW[entry(module)]
+    ]
+
+    assert wrong == []
+
+
+def test_the_order_names_only_what_is_there() -> None:
+    assert {entry(module) for module in MODULES} == set(ROW)
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_imported_only_where_it_belongs(library: str) -> None:
+    users = {
+        entry(module)
+        for module, path in MODULES.items()
+        if any(name.split(".")[0] == library for name in imported(path))
+    }
+
+    assert users
+    assert users <= ONLY_IN[library]
+
+
+def loaded_by(code: str, folder: Path) -> set[str]:
+    """The modules that a fresh interpreter has loaded after some code."""
+    report = "import sys; print(*sys.modules, sep='\\n')"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(ran.stdout.splitlines())
+
+
+def heavy(modules: set[str]) -> set[str]:
+    """Those of the modules that stand in HEAVY."""
+    return {name for name in HEAVY if name in modules}
+
+
+@pytest.mark.parametrize("command", ["validate", "render"])
+def test_validating_and_rendering_load_nothing_heavy(command: str, tmp_path: Path) -> None:
+    code = (
+        "from generator import cli\n"
+        f"status = cli.main(['{command}', {str(ROOT / 'specs')!r}])\n"
+        "assert status == 0, status"
+    )
+
+    modules = loaded_by(code, tmp_path)
+
+    assert "generator.acceptance" in modules
+    assert heavy(modules) == set()
+
+
+def test_help_and_targets_do_without_jsonschema(tmp_path: Path) -> None:
+    modules = loaded_by("from generator import cli; cli.main(['targets'])", tmp_path)
+
+    assert "generator.cli" in modules
+    assert heavy(modules) | ({"jsonschema", "ruamel.yaml"} & modules) == set()
