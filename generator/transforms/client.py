@@ -1,0 +1,64 @@
+"""The sample client that carries the transforms: the values of templates/common/client.py.j2."""
+
+from dataclasses import dataclass
+
+from generator.datatypes import DATATYPE
+from generator.project import Project
+from generator.transforms.code import answer_of
+from generator.transforms.component import NUMPY, PILLOW, gives, merged
+
+
+@dataclass(frozen=True)
+class ClientCode:
+    """What client.py says of one project; `grpc` speaks with tritonclient, else plain HTTP."""
+
+    project: str
+    gives: str
+    imported: str
+    grpc: bool
+    model: str
+    input_name: str
+    input_datatype: str
+    output_name: str
+    output_dtype: str
+    batched: bool
+    service: str
+    printed: str
+
+
+def client_code(
+    project: Project, *, model_name: str, input_name: str, output_name: str
+) -> ClientCode:
+    """Plan client.py of a project whose transforms have no mismatch.
+
+    The names are Triton's. The model has one input and, with postprocess, one output.
+    """
+    model = project.model
+    postprocesses = bool(project.transforms.postprocess)
+    result = "postprocess(output)" if postprocesses else "output"
+    answer = answer_of(project)
+    grpc = project.serving.transport == "grpc"
+    return ClientCode(
+        project=project.name,
+        gives=gives(answer),
+        imported="postprocess, preprocess" if postprocesses else "preprocess",
+        grpc=grpc,
+        model=model_name,
+        input_name=input_name,
+        input_datatype=DATATYPE[model.inputs[0].dtype],
+        output_name=output_name,
+        output_dtype=NUMPY_NAME.get(model.outputs[0].dtype, model.outputs[0].dtype),
+        batched=model.inputs[0].has_batch,
+        service="args.address, args.authority" if grpc else "args.url, args.host",
+        printed=f"{result}.tolist()" if answer.kind == "tensor" else result,
+    )
+
+
+NUMPY_NAME = {"bool": "bool_"}
+"""numpy's names of the dtypes that it calls otherwise."""
+
+
+def client_requirements(project: Project) -> tuple[str, ...]:
+    """Packages that client.py needs, sorted; the user's own line replaces ours for a package."""
+    grpc = ("tritonclient[grpc]==2.73.0",) if project.serving.transport == "grpc" else ()
+    return merged((NUMPY, PILLOW, *grpc), project.transforms.requirements)

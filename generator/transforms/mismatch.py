@@ -1,0 +1,38 @@
+"""A step of a pipeline that cannot work where it stands."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Section = Literal["preprocess", "postprocess"]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What is wrong with one step.
+
+    `keys` leads from the step to the culprit: `("normalize", "mean")`, `("top_k",)`; empty
+    for the step as a whole. So the place in the spec is
+    `("transforms", section, step, *keys)`.
+    """
+
+    section: Section
+    step: int
+    keys: tuple[str, ...]
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A mismatch before its place in the pipeline is known."""
+
+    message: str
+    hint: str = ""
+    keys: tuple[str, ...] = ()
+
+
+def placed(section: Section, step: int, complaints: Iterable[Complaint]) -> Iterator[Mismatch]:
+    """The complaints about one step, with their place."""
+    for complaint in complaints:
+        yield Mismatch(section, step, complaint.keys, complaint.message, complaint.hint)
