@@ -1,0 +1,102 @@
+"""Hold rendered files against what the real systems accept, offline."""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import yaml
+
+from generator import kinds, model_config, model_config_rules, webhook_rules
+from generator.artefact import RenderedFile
+from generator.problem import dotted
+from generator.quoting import format_of
+
+try:
+    from yaml import CSafeLoader as Loader
+except ImportError:  # PyYAML built without libyaml: slower, same result
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a real system would refuse in a rendered file; `where` is a field or a line."""
+
+    file: RenderedFile
+    system: str
+    where: str
+    message: str
+    hint: str = ""
+
+
+def refusals(files: Sequence[RenderedFile]) -> Iterator[Refusal]:
+    """Everything that a cluster, a server or an interpreter would refuse."""
+    checks = {"pbtxt": _model_config, "python": _python, "json": _json}
+    manifests: dict[PurePosixPath, dict[str, object]] = {}
+    shapes: list[Refusal] = []
+    for file in files:
+        if format_of(file.path) == "yaml":
+            manifests[file.path] = yaml.load(file.text, Loader)
+            shapes += _manifest(file, manifests[file.path])
+        elif check := checks.get(format_of(file.path)):
+            yield from check(file)
+    yield from shapes or _together(files, manifests)
+
+
+def _together(
+    files: Sequence[RenderedFile], manifests: Mapping[PurePosixPath, Mapping[str, object]]
+) -> Iterator[Refusal]:
+    """What webhooks and controllers would refuse of manifests that the API server takes."""
+    by_path = {file.path: file for file in files}
+    for path, refusal in webhook_rules.refusals(manifests, by_path):
+        where = dotted(refusal.path)
+        yield Refusal(by_path[path], "webhook", where, refusal.message, refusal.hint)
+
+
+def _manifest(file: RenderedFile, manifest: object) -> Iterator[Refusal]:
+    if not isinstance(manifest, dict):
+        yield Refusal(file, "kubernetes", "line 1", "a manifest is a map")
+        return
+    for key in _doubled(yaml.compose(file.text, Loader)):
+        yield Refusal(
+            file, "kubernetes", f"line {key.start_mark.line + 1}", f"`{key.value}` stands twice"
+        )
+    for refusal in kinds.refusals(manifest):
+        yield Refusal(file, "kubernetes", dotted(refusal.path), refusal.message, refusal.hint)
+
+
+def _doubled(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    """Keys that stand twice in a map: readers keep one of the values and say nothing."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+    if isinstance(node, yaml.CollectionNode):
+        for item in node.value:
+            for child in item if isinstance(item, tuple) else (item,):
+                yield from _doubled(child)
+
+
+def _model_config(file: RenderedFile) -> Iterator[Refusal]:
+    broken = list(model_config.refusals(file.text)) or model_config_rules.broken_rules(file.text)
+    for refusal in broken:
+        yield Refusal(file, "triton", f"line {refusal.line}", refusal.message, refusal.hint)
+
+
+def _python(file: RenderedFile) -> Iterator[Refusal]:
+    try:
+        ast.parse(file.text)
+    except SyntaxError as error:
+        yield Refusal(file, "python", f"line {error.lineno or 1}", error.msg)
+    except (ValueError, RecursionError, MemoryError) as error:  # what the parser cannot hold
+        yield Refusal(file, "python", "line 1", str(error) or "nests too deep")
+
+
+def _json(file: RenderedFile) -> Iterator[Refusal]:
+    try:
+        json.loads(file.text)
+    except json.JSONDecodeError as error:
+        yield Refusal(file, "json", f"line {error.lineno}", error.msg)

@@ -1,0 +1,206 @@
+"""Bring a project's folder to what was rendered, whole or not at all."""
+
+import contextlib
+import difflib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from generator.artefact import RenderedFile
+from generator.diagnostics import CannotRun
+from generator.journal import STAGING, Content, change, is_inside, link_on_the_way, settle
+
+RECORD = ".serving-generator"
+"""The files that a project's folder owes to `gen render`, with their hashes.
+
+Neither YAML nor JSON by name, so that no GitOps tool takes it for a manifest.
+"""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs between a project's folder and its render; paths start at that folder."""
+
+    created: tuple[PurePosixPath, ...]
+    updated: tuple[PurePosixPath, ...]
+    removed: tuple[PurePosixPath, ...]
+    edited: tuple[PurePosixPath, ...]
+    """No longer rendered, but somebody has edited them since: left in place."""
+
+    def __bool__(self) -> bool:
+        return bool(self.created or self.updated or self.removed)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a project's folder is to hold; `scope` are the parts of it that were rendered."""
+
+    folder: Path
+    files: Mapping[PurePosixPath, RenderedFile]
+    scope: tuple[PurePosixPath, ...]
+
+    def covers(self, path: PurePosixPath) -> bool:
+        return any(path.is_relative_to(part) for part in self.scope)
+
+
+def tree(output: Path, project: str, files: Sequence[RenderedFile], scope: Sequence[str]) -> Tree:
+    """The tree of one project; `scope` holds paths under its folder, `.` for all of it."""
+    under = {file.path.relative_to(project): file for file in files}
+    return Tree(output / project, under, tuple(PurePosixPath(part) for part in scope))
+
+
+def compare(tree: Tree) -> Changes:
+    """What `write` would do; raises CannotRun where the folder cannot be read."""
+    with _os_errors_told("read", tree.folder):
+        return _changes(tree)
+
+
+def _changes(tree: Tree) -> Changes:
+    created: list[PurePosixPath] = []
+    updated: list[PurePosixPath] = []
+    removed: list[PurePosixPath] = []
+    edited: list[PurePosixPath] = []
+    for path, file in tree.files.items():
+        current = _read(tree.folder / path)
+        if current is None:
+            created.append(path)
+        elif current != file.text.encode() or _is_executable(tree.folder / path) != file.executable:
+            updated.append(path)
+    for path, digest in _record(tree.folder).items():
+        if path in tree.files or not tree.covers(path):
+            continue
+        current = _read(tree.folder / path)
+        if current is not None:
+            is_ours = _digest(current) == digest and not link_on_the_way(tree.folder, path)
+            (removed if is_ours else edited).append(path)
+    return Changes(tuple(created), tuple(updated), tuple(removed), tuple(edited))
+
+
+def unified_diff(tree: Tree, changes: Changes) -> Iterator[str]:
+    """The lines of a diff from what lies in the folder to what is rendered."""
+    for path in sorted((*changes.created, *changes.updated, *changes.removed)):
+        place = tree.folder / path
+        old = (_read(place) or b"").decode("utf-8", "replace")
+        new = tree.files[path].text if path in tree.files else ""
+        before = "/dev/null" if path in changes.created else f"a/{place}"
+        after = "/dev/null" if path in changes.removed else f"b/{place}"
+        if old == new and path in changes.updated:
+            was, now = ("on", "off") if _is_executable(place) else ("off", "on")
+            yield f"{place}: executable bit is {was}, rendered {now}\n"
+        elif old == new:
+            yield f"--- {before}\n+++ {after}\n"  # an empty file
+        lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), before, after)
+        for line in lines:
+            yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def write(tree: Tree) -> Changes:
+    """Make the folder hold what was rendered, and drop what it no longer owes.
+
+    Files that `gen render` never wrote are not touched: a foreign file in the way raises
+    CannotRun, as does a file system that refuses; the folder is then as it was.
+    """
+    with _os_errors_told("write", tree.folder), _present(tree.folder), _locked(tree.folder):
+        settle(tree.folder)
+        changes = _changes(tree)
+        _refuse_foreign(tree, changes)
+        record = _new_record(tree)
+        if changes or record != _read(tree.folder / RECORD):
+            wanted: dict[PurePosixPath, Content | None] = dict.fromkeys(changes.removed)
+            for path in (*changes.created, *changes.updated):
+                file = tree.files[path]
+                wanted[path] = Content(file.text.encode(), file.executable)
+            change(tree.folder, wanted | {PurePosixPath(RECORD): Content(record)})
+        return changes
+
+
+def _new_record(tree: Tree) -> bytes:
+    owned = {path: d for path, d in _record(tree.folder).items() if not tree.covers(path)}
+    owned |= {path: _digest(file.text.encode()) for path, file in tree.files.items()}
+    lines = [f"{digest}  {path}\n" for path, digest in sorted(owned.items())]
+    return "".join(lines).encode()
+
+
+def _record(folder: Path) -> dict[PurePosixPath, str]:
+    text = (_read(folder / RECORD) or b"").decode("utf-8", "replace")
+    pairs = (line.split("  ", 1) for line in text.split("\n") if "  " in line)
+    return {PurePosixPath(path): digest for digest, path in pairs if is_inside(path)}
+
+
+def _refuse_foreign(tree: Tree, changes: Changes) -> None:
+    """Nothing but a file of ours is replaced, and nothing is written through a link."""
+    owned = _record(tree.folder)
+    for path in (*changes.created, *changes.updated, PurePosixPath(RECORD)):
+        if link := link_on_the_way(tree.folder, path):
+            raise CannotRun(f"{link} is a link; rendered folders hold no links")
+        for parent in path.parents:
+            if (tree.folder / parent).exists() and not (tree.folder / parent).is_dir():
+                raise _in_the_way(tree.folder / parent)
+        place = tree.folder / path
+        ours = path in owned or str(path) == RECORD
+        if place.exists() and not (ours and place.is_file()):
+            raise _in_the_way(place)
+
+
+def _in_the_way(place: Path) -> CannotRun:
+    message = f"{place} is in the way and was not written by gen render"
+    return CannotRun(f"{message}; move it away and run again")
+
+
+@contextlib.contextmanager
+def _present(folder: Path) -> Iterator[None]:
+    """Make the folder; one that is still empty when something fails goes again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one run at a time change a project's folder."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock, one run at a time is the user's care
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _os_errors_told(verb: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot {verb} {error.filename or folder}: {error.strerror or error}"
+        if verb == "write":
+            halfway = (folder / STAGING).exists()
+            end = "the next gen render puts it right" if halfway else "nothing was changed"
+            message = f"{message}; {end}"
+        raise CannotRun(message) from error
+
+
+def _read(path: Path) -> bytes | None:
+    """The bytes of a file, or nothing where there is none or something else."""
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _is_executable(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o100)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

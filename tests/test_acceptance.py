@@ -1,0 +1,95 @@
+"""What a cluster, a server or an interpreter would refuse is refused before anything is written."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from generator.acceptance import refusals
+from generator.artefact import RenderedFile
+from generator.pipeline import build
+
+SPEC = Path(__file__).parents[1] / "specs" / "cifar10.yaml"
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: one
+spec:
+  ports:
+    - port: 80
+"""
+
+
+def refused(path: str, text: str) -> list[tuple[str, str, str]]:
+    found = refusals([RenderedFile(PurePosixPath(path), text)])
+    return [(refusal.system, refusal.where, refusal.message) for refusal in found]
+
+
+def test_what_the_project_renders_is_accepted() -> None:
+    files = build("cifar10.yaml", SPEC.read_bytes(), SPEC.parent).files
+
+    assert list(refusals(files)) == []
+
+
+def test_takes_a_good_manifest() -> None:
+    assert refused("manifests/service.yaml", SERVICE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "message"),
+    [
+        ("port: 80", "port: 80\n      prt: 1", "spec.ports[0].prt", "unknown field `prt`"),
+        ("name: one", "name: One", "metadata.name", "`One` is not a DNS-1035 label"),
+        ("port: 80", "port: 80\n      port: 81", "line 8", "`port` stands twice"),
+        (SERVICE, "- a\n", "line 1", "a manifest is a map"),
+        (SERVICE, "", "line 1", "a manifest is a map"),
+    ],
+)
+def test_refuses_a_bad_manifest_at_its_field(old: str, new: str, where: str, message: str) -> None:
+    assert refused("manifests/service.yaml", SERVICE.replace(old, new)) == [
+        ("kubernetes", where, message)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: 1\nkind: []\n",
+        "apiVersion: v1\nkind: Service\nmetadata: 5\nspec: []\n",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: [], labels: 5, annotations: [a]}\n",
+        "apiVersion: v1\nkind: Service\nmetadata: null\nspec: {ports: {a: b}, selector: 5}\n",
+    ],
+)
+def test_refuses_manifests_of_odd_shape_without_a_traceback(text: str) -> None:
+    assert refused("manifests/service.yaml", text)
+
+
+@pytest.mark.parametrize("text", ["name: ", 'nam: "a"', 'name: "a" max_batch_size: x'])
+def test_refuses_a_model_config_that_triton_does_not_parse(text: str) -> None:
+    assert [system for system, _, _ in refused("models/a/config.pbtxt", text)] == ["triton"]
+
+
+def test_refuses_a_model_config_that_triton_would_serve_wrong() -> None:
+    text = 'name: "a" platform: "pytorch_libtorch" instance_group { count: 0 }'
+
+    assert {system for system, _, _ in refused("models/a/config.pbtxt", text)} == {"triton"}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"), [("a = 1\nb = (\n", "line 2"), ("\0", "line 1"), ("(" * 5000, "line 1")]
+)
+def test_refuses_what_is_no_python(text: str, where: str) -> None:
+    [(system, found, _)] = refused("images/a/a.py", text)
+
+    assert (system, found) == ("python", where)
+
+
+def test_refuses_what_is_no_json() -> None:
+    assert refused("requests/v1.json", '{"a": 1,\n}') == [
+        ("json", "line 2", "Expecting property name enclosed in double quotes")
+    ]
+
+
+@pytest.mark.parametrize("path", ["README.md", "labels.txt", "Dockerfile", "run.sh"])
+def test_other_files_have_nothing_to_refuse(path: str) -> None:
+    assert refused(path, "{{ anything: [") == []
