@@ -1,0 +1,162 @@
+"""The load test of one project: its address, its request, its limits and its name."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from generator.datatypes import DATATYPE
+from generator.project import Dtype, Perf
+from generator.resources import whole_seconds
+
+TEMPLATES = (
+    "common/perf/gate.py.j2",
+    "common/perf/job.yaml.j2",
+    "common/perf/kustomization.yaml.j2",
+    "common/perf/load_test.py.j2",
+    "common/perf/payload.py.j2",
+)
+"""Templates of the `perf/` folder; all take the values of `artefact_values`."""
+
+# Scheduling, pulling the image and writing the reports count towards the Job's deadline too.
+_OVERHEAD_SECONDS = 300
+
+# The letter of the `struct` module for a dtype.
+_ELEMENT: dict[Dtype, str] = {
+    "bool": "?",
+    "uint8": "B",
+    "int8": "b",
+    "int16": "h",
+    "int32": "i",
+    "int64": "q",
+    "float16": "e",
+    "float32": "f",
+    "float64": "d",
+}
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """A request of one instance whose `request_field` carries an image of this size."""
+
+    request_field: str
+    width: int
+    height: int
+    is_v1: bool
+
+
+@dataclass(frozen=True)
+class RequestTensor:
+    """An input tensor of a V2 request, batch dimension included, no dimension left free."""
+
+    name: str
+    dtype: Dtype
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TensorRequest:
+    """A V2 request in binary form."""
+
+    tensors: tuple[RequestTensor, ...]
+
+
+@dataclass(frozen=True)
+class LoadTest:
+    """What a load test needs to know.
+
+    `url` takes the POST request, `readiness_url` answers 200 to a GET once the model is loaded;
+    `timeout` bounds one request, `startup` the wait for readiness, both durations of the spec.
+    `cpus` and `memory` are the load generator's own, requests and limits alike.
+    """
+
+    service: str
+    namespace: str | None
+    url: str
+    readiness_url: str
+    request: ImageRequest | TensorRequest
+    perf: Perf
+    image: str
+    timeout: str = "60s"
+    startup: str = "10m"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    image_pull_secrets: tuple[str, ...] = ()
+    cpus: int = 1
+    memory: str = "512Mi"
+
+
+def artefact_values(test: LoadTest, template_texts: Iterable[str]) -> dict[str, object]:
+    """Give the values of every template in `TEMPLATES`, whose texts are part of the name's hash.
+
+    The pod template of a Job cannot be changed, so a test that differs in anything (a limit, the
+    request, a line of a script) must be another Job: the name ends in a hash of all of it.
+    """
+    values: dict[str, object] = {
+        "namespace": test.namespace,
+        "labels": {
+            "app.kubernetes.io/name": test.service,
+            "app.kubernetes.io/component": "perf",
+            **test.labels,
+        },
+        "image": test.image,
+        "image_pull_secrets": test.image_pull_secrets,
+        "arguments": _arguments(test),
+        "active_deadline_seconds": _deadline_seconds(test),
+        "cpus": str(test.cpus),
+        "memory": test.memory,
+        **_request_values(test.request),
+    }
+    content = json.dumps([values, sorted(template_texts)], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return {"job_name": f"{test.service}-perf-{digest[:8]}", **values}
+
+
+def _arguments(test: LoadTest) -> list[str]:
+    slo = test.perf.slo
+    latencies = {"p50": slo.p50, "p95": slo.p95, "p99": slo.p99}
+    return [
+        f"--url={test.url}",
+        f"--readiness-url={test.readiness_url}",
+        f"--wait={test.startup}",
+        f"--rate={test.perf.rate}",
+        f"--warm-up={test.perf.warm_up}",
+        f"--duration={test.perf.duration}",
+        f"--timeout={test.timeout}",
+        f"--cpus={test.cpus}",
+        "--results=/results",
+        *(f"--{name}={limit}" for name, limit in latencies.items() if limit),
+        f"--success-ratio={slo.success_ratio}",
+    ]
+
+
+def _deadline_seconds(test: LoadTest) -> int:
+    """Sum up the longest a run can take: it waits, tries one request, warms up and measures.
+
+    After each phase the requests still under way are waited for.
+    """
+    waits = whole_seconds(test.startup) + 3 * whole_seconds(test.timeout)
+    phases = whole_seconds(test.perf.warm_up) + whole_seconds(test.perf.duration)
+    return waits + phases + _OVERHEAD_SECONDS
+
+
+def _request_values(request: ImageRequest | TensorRequest) -> dict[str, object]:
+    if isinstance(request, ImageRequest):
+        return {
+            "sends_image": True,
+            "request_field": request.request_field,
+            "width": request.width,
+            "height": request.height,
+            "is_v1": request.is_v1,
+        }
+    return {
+        "sends_image": False,
+        "tensors": [
+            {
+                "name": tensor.name,
+                "datatype": DATATYPE[tensor.dtype],
+                "element": _ELEMENT[tensor.dtype],
+                "shape": tensor.shape,
+            }
+            for tensor in request.tensors
+        ],
+    }
