@@ -1,0 +1,101 @@
+"""What a project on Triton is called and where it listens."""
+
+from dataclasses import dataclass
+
+from generator.project import Project, Protocol, Tensor
+from generator.targets.triton.options import Options
+
+HTTP_PORT = 8080  # of Triton under KServe and of the transformer alike
+GRPC_PORT = 9000  # KServe's choice for Triton: config/runtimes/kserve-tritonserver.yaml
+TRANSFORMER = "transformer"
+PERF = "perf"
+METRICS_PORT = 8002
+IMAGE = "nvcr.io/nvidia/tritonserver"
+
+
+@dataclass(frozen=True)
+class Service:
+    """Names and ports that follow from a project and its options.
+
+    `model` is Triton's name of the model: its folder in the repository, and in URLs.
+    `protocol` is that of samples and load test.
+    """
+
+    name: str
+    model: str
+    runtime: str
+    renders_runtime: bool
+    has_transformer: bool
+    predictor_is_grpc: bool
+    protocol: Protocol
+    max_batch_size: int
+    namespace: str | None
+    images: dict[str, str]
+
+    @property
+    def door_host(self) -> str:
+        """The cluster-local host that clients call; the same in Knative and Standard mode.
+
+        https://github.com/kserve/kserve/issues/2829: the plain service name does not work in
+        Standard mode.
+        """
+        component = TRANSFORMER if self.has_transformer else "predictor"
+        return ".".join(filter(None, (f"{self.name}-{component}", self.namespace)))
+
+
+def describe(project: Project, options: Options) -> Service:
+    """The service that a project becomes on Triton."""
+    name = options.names.service or project.name
+    has_transformer = _has_transformer(project)
+    own = options.runtime == "own"
+    return Service(
+        name=name,
+        model=options.names.model or project.name,
+        runtime=f"{name}-triton" if own else options.runtime,
+        renders_runtime=own,
+        has_transformer=has_transformer,
+        predictor_is_grpc=has_transformer or project.serving.transport == "grpc",
+        protocol=project.serving.protocol or "v2",
+        max_batch_size=_max_batch_size(project),
+        namespace=project.kubernetes.namespace,
+        images=_images(project, options, has_transformer=has_transformer),
+    )
+
+
+def _has_transformer(project: Project) -> bool:
+    """Whether a component of its own stands in front of the model."""
+    return project.transforms.run_in == "component" and bool(project.transforms.preprocess)
+
+
+def _max_batch_size(project: Project) -> int:
+    """0 where the model has no batch dimension, as Triton writes it."""
+    if not project.model.inputs[0].has_batch:
+        return 0
+    return project.serving.batching.max_size or 1
+
+
+def _images(project: Project, options: Options, *, has_transformer: bool) -> dict[str, str]:
+    """The images that are built for this project, by component."""
+    components = [TRANSFORMER] if has_transformer else []
+    components += [PERF] if project.perf else []
+    if not project.images:
+        return {}
+    images = project.images
+    return {
+        component: options.names.images.get(
+            component, f"{images.registry}/{project.name}-{component}"
+        )
+        + f":{images.tag}"
+        for component in components
+    }
+
+
+def tensor_names(tensors: tuple[Tensor, ...], options: Options, *, side: str) -> tuple[str, ...]:
+    """Triton's names of the model's inputs or outputs.
+
+    libtorch takes inputs as `INPUT__0` or by the name of forward's argument, outputs as
+    `OUTPUT__0` only. Source: docs of triton-inference-server/pytorch_backend.
+    """
+    if options.tensor_names == "forward" and side == "INPUT":
+        return tuple(tensor.name for tensor in tensors)
+    return tuple(f"{side}__{index}" for index in range(len(tensors)))

@@ -1,0 +1,66 @@
+"""Ask client-http about images: encoded images in, classes with probabilities out.
+
+python3 client.py --url http://host:port [--host name] image.jpg ...
+"""
+
+import argparse
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from transforms import postprocess, preprocess
+
+MODEL = "client-http"
+INPUT = "INPUT__0"
+OUTPUT = "OUTPUT__0"
+LENGTH = "Inference-Header-Content-Length"  # of the JSON that precedes the tensors
+
+
+def ask(url: str, host: str | None, tensor: np.ndarray) -> np.ndarray:
+    """Send one tensor to the model and return its output, both as raw bytes."""
+    head = json.dumps(
+        {
+            "inputs": [
+                {
+                    "name": INPUT,
+                    "shape": tensor.shape,
+                    "datatype": "FP32",
+                    "parameters": {"binary_data_size": tensor.nbytes},
+                }
+            ],
+            "outputs": [{"name": OUTPUT, "parameters": {"binary_data": True}}],
+        }
+    ).encode()
+    headers = {"Content-Type": "application/octet-stream", LENGTH: str(len(head))}
+    if host:
+        headers["Host"] = host
+    request = urllib.request.Request(
+        f"{url}/v2/models/{MODEL}/infer", head + tensor.tobytes(), headers
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            body, length = response.read(), int(response.headers[LENGTH])
+    except urllib.error.HTTPError as error:
+        sys.exit(f"{error.code}: {error.read().decode(errors='replace')}")
+    [output] = json.loads(body[:length])["outputs"]
+    return np.frombuffer(body[length:], np.float32).reshape(output["shape"])
+
+
+def main() -> None:
+    """Print the answer for each image, one line of JSON each."""
+    parser = argparse.ArgumentParser(description="Ask the model about images.")
+    parser.add_argument("--url", required=True, help="http://host:port of the service")
+    parser.add_argument("--host", help="name of the service, where an ingress routes by it")
+    parser.add_argument("images", nargs="+", type=Path)
+    args = parser.parse_args()
+    for image in args.images:
+        [output] = ask(args.url, args.host, preprocess(image.read_bytes())[np.newaxis])
+        print(json.dumps(postprocess(output)))
+
+
+if __name__ == "__main__":
+    main()
