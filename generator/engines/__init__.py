@@ -1,0 +1,14 @@
+"""Real servers on this machine: what tests and `gen verify` hold rendered output against."""
+
+from collections.abc import Callable
+
+
+class EngineError(RuntimeError):
+    """An engine cannot be installed, does not start, or refuses what it is given."""
+
+
+Report = Callable[[str], None]  # receives one line of progress, such as "installing triton"
+
+
+def silent(line: str) -> None:
+    """Report nothing."""
