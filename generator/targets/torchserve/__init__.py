@@ -1,0 +1,1 @@
+"""TorchServe, under KServe or alone."""
