@@ -15,6 +15,7 @@ from generator.shipped import shipped
 from generator.storage import scheme
 from generator.targets.triton import manifests
 from generator.targets.triton.config import LABELS, config_values
+from generator.targets.triton.load_test import image_size, load_test
 from generator.targets.triton.options import Options
 from generator.targets.triton.runbook import runbook_values
 from generator.targets.triton.service import PERF, TRANSFORMER, Service, describe, tensor_names
@@ -193,17 +194,10 @@ def _requests(project: Project, service: Service) -> Iterator[Artefact]:
         "field": field,
         "service": service.name,
         "namespace": service.namespace,
-        "v1_path": f"/v1/models/{service.name}:predict",
-        "v2_path": f"/v2/models/{service.name}/infer",
+        "v1_path": service.path("v1"),
+        "v2_path": service.path("v2"),
     }
     yield _file("requests/predict.sh", "triton/requests/predict.sh.j2", values, executable=True)
-
-
-def image_size(project: Project) -> tuple[int, int]:
-    """Width and height of a sample image: the model's own where it has one, else 64."""
-    shape = project.model.inputs[0].sample_shape
-    height, width = shape[-2:] if len(shape) > 1 else (64, 64)
-    return (width if isinstance(width, int) else 64, height if isinstance(height, int) else 64)
 
 
 def _perf_values(project: Project, options: Options, service: Service) -> dict[str, object] | None:
@@ -223,48 +217,6 @@ def _load_test(values: Mapping[str, object] | None) -> Iterator[Artefact]:
 
 def _texts(templates: tuple[str, ...]) -> list[str]:
     return [(shipped("templates") / name).read_text(encoding="utf-8") for name in templates]
-
-
-def load_test(project: Project, options: Options, service: Service) -> perf.LoadTest:
-    """What the load test of a service needs to know."""
-    assert project.perf is not None
-    host = f"http://{service.door_host}.svc.cluster.local"
-    if service.has_transformer:
-        width, height = image_size(project)
-        request: perf.ImageRequest | perf.TensorRequest = perf.ImageRequest(
-            project.transforms.request_field, width, height, is_v1=service.protocol == "v1"
-        )
-        paths = {
-            "v1": f"/v1/models/{service.name}:predict",
-            "v2": f"/v2/models/{service.name}/infer",
-        }
-        url = f"{host}{paths[service.protocol]}"
-        ready = f"{host}/v2/models/{service.name}/ready"
-    else:
-        request = perf.TensorRequest(tuple(_request_tensors(project, options)))
-        url = f"{host}/v2/models/{service.model}/infer"
-        ready = f"{host}/v2/models/{service.model}/ready"
-    return perf.LoadTest(
-        service=service.name,
-        namespace=service.namespace,
-        url=url,
-        readiness_url=ready,
-        request=request,
-        perf=project.perf,
-        image=service.images[PERF],
-        timeout=project.serving.timeout,
-        startup=project.serving.startup,
-        labels=project.kubernetes.labels,
-        image_pull_secrets=project.kubernetes.image_pull_secrets,
-    )
-
-
-def _request_tensors(project: Project, options: Options) -> Iterator[perf.RequestTensor]:
-    """One sample of every input; a free dimension gets the size 1."""
-    inputs = project.model.inputs
-    for name, tensor in zip(tensor_names(inputs, options, side="INPUT"), inputs, strict=True):
-        shape = tuple(size if isinstance(size, int) else 1 for size in tensor.shape)
-        yield perf.RequestTensor(name, tensor.dtype, shape)
 
 
 def _scripts(service: Service) -> Iterator[Artefact]:

@@ -93,13 +93,13 @@ def _doors(project: Project, options: Options, service: Service) -> Iterator[Doo
         field = project.transforms.request_field
         yield Door(
             "v1 over HTTP",
-            f"/v1/models/{service.name}:predict",
+            service.path("v1"),
             f'`{{"instances": [{{"{field}": {{"b64": ...}}}}, ...]}}`',
             f'`{{"predictions": [{_prediction(project)}, ...]}}`',
         )
         yield Door(
             "v2 over HTTP",
-            f"/v2/models/{service.name}/infer",
+            service.path("v2"),
             f"one BYTES tensor `{field}` of shape [N], base64 text",
             _answer_tensors(project),
         )
@@ -110,8 +110,7 @@ def _doors(project: Project, options: Options, service: Service) -> Iterator[Doo
         path = "inference.GRPCInferenceService/ModelInfer"
         yield Door("v2 over gRPC", path, inputs, outputs)
         return
-    path = f"/v2/models/{service.model}/infer"
-    yield Door("v2 over HTTP", path, inputs, outputs)
+    yield Door("v2 over HTTP", service.path("v2"), inputs, outputs)
 
 
 def _tensors(tensors: tuple[Tensor, ...], options: Options, *, side: str) -> str:

@@ -42,6 +42,20 @@ class Service:
         component = TRANSFORMER if self.has_transformer else "predictor"
         return ".".join(filter(None, (f"{self.name}-{component}", self.namespace)))
 
+    def path(self, protocol: Protocol) -> str:
+        """Where clients post requests: to the transformer by the service's name, else to Triton."""
+        if not self.has_transformer:
+            return f"/v2/models/{self.model}/infer"
+        return {
+            "v1": f"/v1/models/{self.name}:predict",
+            "v2": f"/v2/models/{self.name}/infer",
+        }[protocol]
+
+    @property
+    def ready_path(self) -> str:
+        """What answers 200 at the door once requests can be answered."""
+        return f"/v2/models/{self.name if self.has_transformer else self.model}/ready"
+
 
 def describe(project: Project, options: Options) -> Service:
     """The service that a project becomes on Triton."""
