@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any  # what YAML holds
 
 import yaml
 
@@ -37,8 +38,8 @@ def refusals(files: Sequence[RenderedFile]) -> Iterator[Refusal]:
     shapes: list[Refusal] = []
     for file in files:
         if format_of(file.path) == "yaml":
-            manifests[file.path] = yaml.load(file.text, Loader)
-            shapes += _manifest(file, manifests[file.path])
+            node, manifests[file.path] = _parsed(file.text)
+            shapes += _manifest(file, node, manifests[file.path])
         elif check := checks.get(format_of(file.path)):
             yield from check(file)
     yield from shapes or _together(files, manifests)
@@ -54,11 +55,21 @@ def _together(
         yield Refusal(by_path[path], "webhook", where, refusal.message, refusal.hint)
 
 
-def _manifest(file: RenderedFile, manifest: object) -> Iterator[Refusal]:
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes of a YAML text, and their data."""
+    loader = Loader(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _manifest(file: RenderedFile, node: yaml.Node | None, manifest: object) -> Iterator[Refusal]:
     if not isinstance(manifest, dict):
         yield Refusal(file, "kubernetes", "line 1", "a manifest is a map")
         return
-    for key in _doubled(yaml.compose(file.text, Loader)):
+    for key in _doubled(node):
         yield Refusal(
             file, "kubernetes", f"line {key.start_mark.line + 1}", f"`{key.value}` stands twice"
         )
