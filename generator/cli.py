@@ -167,6 +167,7 @@ def export(
 
     def export_each(build: Build) -> int:
         for deployment in build.deployments:
+            click.echo(f"exporting {pipeline.folder_of(deployment)}", err=True)
             click.echo(f"{export_bundle(deployment, build.files, Path(output))}: exported")
         return DONE
 
