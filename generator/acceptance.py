@@ -9,7 +9,14 @@ from typing import Any  # what YAML holds
 
 import yaml
 
-from generator import kinds, model_config, model_config_rules, webhook_rules
+from generator import (
+    compose,
+    kinds,
+    model_config,
+    model_config_rules,
+    torchserve_config,
+    webhook_rules,
+)
 from generator.artefact import RenderedFile
 from generator.problem import dotted
 from generator.quoting import format_of
@@ -33,16 +40,32 @@ class Refusal:
 
 def refusals(files: Sequence[RenderedFile]) -> Iterator[Refusal]:
     """Everything that a cluster, a server or an interpreter would refuse."""
-    checks = {"pbtxt": _model_config, "python": _python, "json": _json}
+    checks = {
+        "pbtxt": _model_config,
+        "properties": _properties,
+        "python": _python,
+        "json": _json,
+    }
     manifests: dict[PurePosixPath, dict[str, object]] = {}
     shapes: list[Refusal] = []
     for file in files:
+        if _is_users(file.path):
+            continue
         if format_of(file.path) == "yaml":
-            node, manifests[file.path] = _parsed(file.text)
-            shapes += _manifest(file, node, manifests[file.path])
+            node, data = _parsed(file.text)
+            if _is_compose(file.path):
+                yield from _compose(file, node, data)
+                continue
+            manifests[file.path] = data
+            shapes += _manifest(file, node, data)
         elif check := checks.get(format_of(file.path)):
             yield from check(file)
     yield from shapes or _together(files, manifests)
+
+
+def _is_users(path: PurePosixPath) -> bool:
+    """What a model archive holds beside its code is data of the user's own, whatever its name."""
+    return path.parts[:2] == ("models", "archives") and path.suffix in (".yaml", ".yml", ".json")
 
 
 def _together(
@@ -69,12 +92,27 @@ def _manifest(file: RenderedFile, node: yaml.Node | None, manifest: object) -> I
     if not isinstance(manifest, dict):
         yield Refusal(file, "kubernetes", "line 1", "a manifest is a map")
         return
-    for key in _doubled(node):
-        yield Refusal(
-            file, "kubernetes", f"line {key.start_mark.line + 1}", f"`{key.value}` stands twice"
-        )
+    yield from _doubled_keys(file, "kubernetes", node)
     for refusal in kinds.refusals(manifest):
         yield Refusal(file, "kubernetes", dotted(refusal.path), refusal.message, refusal.hint)
+
+
+def _is_compose(path: PurePosixPath) -> bool:
+    """Whether a file is for docker compose; it stands beside what it builds."""
+    return path.name == "compose.yaml" and path.parent.parent.name == "images"
+
+
+def _compose(file: RenderedFile, node: yaml.Node | None, data: object) -> Iterator[Refusal]:
+    yield from _doubled_keys(file, "compose", node)
+    for refusal in compose.refusals(data):
+        where = dotted(refusal.path) or "line 1"
+        yield Refusal(file, "compose", where, refusal.message, refusal.hint)
+
+
+def _doubled_keys(file: RenderedFile, system: str, node: yaml.Node | None) -> Iterator[Refusal]:
+    for key in _doubled(node):
+        line = f"line {key.start_mark.line + 1}"
+        yield Refusal(file, system, line, f"`{key.value}` stands twice")
 
 
 def _doubled(node: yaml.Node | None) -> Iterator[yaml.Node]:
@@ -95,6 +133,14 @@ def _model_config(file: RenderedFile) -> Iterator[Refusal]:
     broken = list(model_config.refusals(file.text)) or model_config_rules.broken_rules(file.text)
     for refusal in broken:
         yield Refusal(file, "triton", f"line {refusal.line}", refusal.message, refusal.hint)
+
+
+def _properties(file: RenderedFile) -> Iterator[Refusal]:
+    if file.path.parts[-2:] != ("config", "config.properties"):
+        return  # a file of the user's own
+    for refusal in torchserve_config.refusals(file.text):
+        where = f"line {refusal.line}"
+        yield Refusal(file, "torchserve", where, refusal.message, refusal.hint)
 
 
 def _python(file: RenderedFile) -> Iterator[Refusal]:

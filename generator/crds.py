@@ -24,6 +24,7 @@ from generator.structural import QUANTITY, Schema, compact, manifest_schema, sha
 CORE_KINDS = (  # file of kubernetes-validate, apiVersion, kind
     ("configmap-v1", "v1", "ConfigMap"),
     ("deployment-apps-v1", "apps/v1", "Deployment"),
+    ("horizontalpodautoscaler-autoscaling-v2", "autoscaling/v2", "HorizontalPodAutoscaler"),
     ("job-batch-v1", "batch/v1", "Job"),
     ("namespace-v1", "v1", "Namespace"),
     ("networkpolicy-networking-v1", "networking.k8s.io/v1", "NetworkPolicy"),

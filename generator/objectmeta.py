@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from generator.diagnostics import shown
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -125,7 +127,7 @@ def _text(value: object, form: Form, path: tuple[str | int, ...]) -> Iterator[Re
         message = f"`{value[:30]}...` has {len(value)} characters, the most is {form.longest}"
         yield Refusal(path, message, "shorten it")
     elif not re.fullmatch(form.pattern, value):
-        yield Refusal(path, f"`{value}` is not a {form.title}", form.hint)
+        yield Refusal(path, f"`{shown(value)}` is not a {form.title}", form.hint)
 
 
 def _key(key: object, path: tuple[str | int, ...]) -> Iterator[Refusal]:

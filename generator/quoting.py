@@ -123,6 +123,25 @@ def quote_line(value: object) -> str:
     return text
 
 
+def quote_properties(value: object) -> str:
+    """A value of a Java properties file; a list or map is one line of JSON."""
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, bool | int | float | Mapping | Sequence):
+        text = json.dumps(value, allow_nan=False)
+    else:
+        raise Unprintable(f"no value of a properties file for {value!r}")
+    return re.sub("^ |[^ -\\[\\]-~]", _escaped_for_java, text)
+
+
+def _escaped_for_java(found: re.Match[str]) -> str:
+    r"""A backslash before what Java would take for something else; the rest is ASCII by \u."""
+    if found[0] in (" ", "\\"):
+        return f"\\{found[0]}"
+    code = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{code[at : at + 4]}" for at in range(0, len(code), 4))
+
+
 def _scalar(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Unprintable(f"{value!r} is neither text nor a number")
@@ -135,6 +154,7 @@ FORMATS: dict[str, Quote] = {
     "line": quote_line,
     "markdown": quote_markdown,
     "pbtxt": quote_pbtxt,
+    "properties": quote_properties,
     "python": quote_python,
     "shell": quote_shell,
     "yaml": quote_yaml,
@@ -144,6 +164,7 @@ _BY_NAME = {
     ".json": "json",
     ".md": "markdown",
     ".pbtxt": "pbtxt",
+    ".properties": "properties",
     ".py": "python",
     ".sh": "shell",
     ".yaml": "yaml",

@@ -88,8 +88,10 @@ def _syntax(text: Text, error: yaml.MarkedYAMLError) -> Diagnostic:
         mark = error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in said), "")
-    if error.context_mark and "flow" in said:
+    if error.context_mark and ("flow sequence" in said or "flow mapping" in said):
         hint = f"close the bracket that opens on line {error.context_mark.line + 1}"
+    elif "flow" in said:
+        hint = "close the bracket that is open here"
     while line > 1 and not text.line(line).strip():  # the end is where the text ends
         line, column = line - 1, len(text.line(line - 1)) + 1
     return _diagnostic(text, Span(line, column, column + 1), said, "yaml/syntax", hint)

@@ -90,6 +90,72 @@ def test_refuses_what_is_no_json() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", ["README.md", "labels.txt", "Dockerfile", "run.sh"])
+def test_refuses_a_server_config_that_torchserve_would_not_read() -> None:
+    assert refused("models/config/config.properties", "debug=true\njob_queue_size=x\n") == [
+        (
+            "torchserve",
+            "line 2",
+            "`job_queue_size` takes a whole number from 1 to 2147483647, not `x`",
+        )
+    ]
+
+
+COMPOSE = """\
+services:
+  mnist:
+    image: acme/mnist:1
+    build: {context: "${BUNDLE:-../..}", args: {BASE: a}}
+    ports: ["${BIND:-127.0.0.1}:8080:8080", "127.0.0.1:8081:8081/tcp", {target: 7070}]
+    healthcheck: {interval: 5s, retries: 3}
+    cpus: 1.5
+    init: true
+    volumes: ["../a:/b:ro"]
+    x-note: 5
+  perf:
+    build: .
+    depends_on: {mnist: {condition: service_healthy}}
+    deploy: {resources: {reservations: {devices: [{driver: nvidia, capabilities: [gpu]}]}}}
+"""
+
+
+def test_takes_a_good_compose_file() -> None:
+    assert refused("images/torchserve/compose.yaml", COMPOSE) == []
+    assert refused("production/torchserve/images/torchserve/compose.yaml", COMPOSE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "message"),
+    [
+        ("services:", "service:", "service", "unknown field `service`"),
+        ("retries", "retrys", "services.mnist.healthcheck.retrys", "unknown field `retrys`"),
+        ("init: true", "init: []", "services.mnist.init", "takes a boolean or a string, not `[]`"),
+        (
+            "{target: 7070}",
+            "7070",
+            "services.mnist.ports[2]",
+            "takes a string or a port, not `7070`",
+        ),
+        ("{target: 7070}", "a:b:c", "services.mnist.ports[2]", "`a:b:c` is no published port"),
+        ("context:", "contxt:", "services.mnist.build.contxt", "unknown field `contxt`"),
+        ("{mnist:", "{minst:", "services.perf.depends_on", "there is no service `minst`"),
+        ("    build: .\n", "", "services.perf", "a service has an `image`, a `build`, or both"),
+        ("init: true", "init: true\n    init: false", "line 9", "`init` stands twice"),
+        (COMPOSE, "services: {}", "line 1", "there are no `services`"),
+        (COMPOSE, "", "line 1", "a compose file is a map"),
+    ],
+)
+def test_refuses_a_bad_compose_file(old: str, new: str, where: str, message: str) -> None:
+    assert refused("images/torchserve/compose.yaml", COMPOSE.replace(old, new)) == [
+        ("compose", where, message)
+    ]
+
+
+def test_a_compose_file_elsewhere_is_a_manifest() -> None:
+    assert {system for system, _, _ in refused("manifests/compose.yaml", COMPOSE)} == {"kubernetes"}
+
+
+@pytest.mark.parametrize(
+    "path", ["archives/mnist/config.properties", "README.md", "labels.txt", "Dockerfile", "run.sh"]
+)
 def test_other_files_have_nothing_to_refuse(path: str) -> None:
     assert refused(path, "{{ anything: [") == []

@@ -5,6 +5,7 @@ import sys
 import pytest
 import yaml
 
+from generator.diagnostics import shown
 from generator.kinds import Refusal, known, refusals
 
 SERVICE = """
@@ -300,7 +301,7 @@ def test_refuses_a_service_name_that_is_no_label(name: str) -> None:
     (refusal,) = said(SERVICE, ("metadata", "name"), name)
 
     assert refusal.path == ("metadata", "name")
-    assert refusal.message == f"`{name}` is not a DNS-1035 label"
+    assert refusal.message == f"`{shown(name)}` is not a DNS-1035 label"
 
 
 def test_each_kind_has_its_own_rule_for_names() -> None:

@@ -125,6 +125,7 @@ MODE = "inf:metadata annotations serving.kserve.io/deploymentMode"
 AUTOSCALER = "inf:metadata annotations serving.kserve.io/autoscalerClass"
 POD = "perf/job:spec template spec"
 STANDARD = {MODE: "Standard"}
+HTTP_LIVENESS = {"httpGet": {"path": "/v2/health/live", "port": 8080}}
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "two predictors": (
@@ -284,6 +285,34 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {f"{PREDICTOR} containers": [{"name": "queue-proxy"}]},
         "container name `queue-proxy` is reserved by Knative",
     ),
+    "liveness of another port than gRPC's in Knative": (
+        {f"{MODEL} livenessProbe": HTTP_LIVENESS},
+        "livenessProbe.httpGet.port: livenessProbe of port 8080 is sent to 9000 in Knative",
+    ),
+    "liveness of a socket besides the one port in Knative": (
+        {f"{MODEL} ports": [], f"{MODEL} livenessProbe": {"tcpSocket": {"port": 9000}}},
+        "livenessProbe.tcpSocket.port: livenessProbe of port 9000 is sent to 8080 in Knative",
+    ),
+    "liveness of a port that Knative does not know by name": (
+        {f"{MODEL} livenessProbe": {"tcpSocket": {"port": "http1"}}},
+        "livenessProbe of port http1 is sent to 9000 in Knative",
+    ),
+    "liveness that the runtime writes": (
+        {"serv:spec containers 0 livenessProbe": HTTP_LIVENESS},
+        "servingruntime.yaml: spec.containers[0].livenessProbe.httpGet.port: livenessProbe of port",
+    ),
+    "liveness of another port than the runtime's": (
+        {
+            f"{MODEL} ports": [],
+            "serv:spec containers 0 ports": [{"containerPort": 8081}],
+            f"{MODEL} livenessProbe": HTTP_LIVENESS,
+        },
+        "livenessProbe of port 8080 is sent to 8081 in Knative",
+    ),
+    "liveness of another port in a transformer": (
+        {f"{CONTAINER} livenessProbe": {"httpGet": {"path": "/", "port": 8081}}},
+        "spec.transformer.containers[0].livenessProbe.httpGet.port: livenessProbe of port 8081",
+    ),
     "a port that is none": (
         {f"{CONTAINER} ports 0 containerPort": 70000},
         "ports[0].containerPort: containerPort 70000 is outside 1 to 65535",
@@ -411,6 +440,32 @@ TAKEN: dict[str, dict[str, Any]] = {
             {"name": "http", "containerPort": 8080},
         ],
     },
+    "liveness of the exposed port": {f"{MODEL} livenessProbe": {"tcpSocket": {"port": 9000}}},
+    "liveness of the exposed port by its name": {
+        f"{MODEL} livenessProbe": {"tcpSocket": {"port": "h2c"}}
+    },
+    "liveness of the port that Knative exposes by itself": {
+        f"{MODEL} ports": [],
+        f"{MODEL} livenessProbe": HTTP_LIVENESS,
+    },
+    "liveness of another port in Standard": {**STANDARD, f"{MODEL} livenessProbe": HTTP_LIVENESS},
+    "liveness by a command": {f"{MODEL} livenessProbe": {"exec": {"command": ["true"]}}},
+    "liveness by gRPC, whose port Knative leaves alone": {
+        f"{MODEL} livenessProbe": {"grpc": {"port": 9001}}
+    },
+    "readiness and startup of another port": {
+        f"{MODEL} readinessProbe": HTTP_LIVENESS,
+        f"{MODEL} startupProbe": HTTP_LIVENESS,
+    },
+    "liveness of a sidecar that does not serve": {
+        f"{PREDICTOR} containers": [{"name": "proxy", "livenessProbe": HTTP_LIVENESS}]
+    },
+    "liveness of a container beside the one that serves": {
+        "inf:spec transformer containers": [
+            {"name": "kserve-container", "livenessProbe": {"tcpSocket": {"port": 8081}}},
+            {"name": "proxy", "ports": [{"containerPort": 8080}]},
+        ]
+    },
     "the runtime's port again": {"serv:spec containers 0 ports": [{"containerPort": 9000}]},
     "KServe's own volume": {
         f"{MODEL} volumeMounts": [{"name": "kserve-provision-location", "mountPath": "/mnt/models"}]
@@ -458,14 +513,35 @@ def test_takes(case: str) -> None:
     assert told(TAKEN[case]) == []
 
 
-def test_a_mount_is_left_alone_where_the_runtime_is_out_of_sight() -> None:
+def told_of_service_alone(model: Mapping[str, Any]) -> list[str]:
+    """What is refused of the good service with changes to its model, and nothing beside it."""
     service = copy.deepcopy(GOOD["manifests/inferenceservice.yaml"])
-    service["spec"]["predictor"]["model"] |= {
-        "runtime": "acme-runtime",
-        "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
-    }
+    service["spec"]["predictor"]["model"] |= model
+    found = webhook_rules.refusals({PurePosixPath("inferenceservice.yaml"): service})
+    return [refusal.message for _, refusal in found]
 
-    assert list(webhook_rules.refusals({PurePosixPath("inferenceservice.yaml"): service})) == []
+
+def test_a_mount_is_left_alone_where_the_runtime_is_out_of_sight() -> None:
+    mounts = [{"name": "shm", "mountPath": "/dev/shm"}]
+
+    assert told_of_service_alone({"runtime": "acme-runtime", "volumeMounts": mounts}) == []
+
+
+def test_liveness_is_left_alone_where_the_exposed_port_is_out_of_sight() -> None:
+    liveness = {"tcpSocket": {"port": 9000}}
+
+    assert (
+        told_of_service_alone({"runtime": "acme-runtime", "ports": [], "livenessProbe": liveness})
+        == []
+    )
+
+
+def test_refuses_liveness_of_another_port_than_a_stock_runtime_exposes() -> None:
+    liveness = {"tcpSocket": {"port": 9000}}
+
+    assert told_of_service_alone(
+        {"runtime": "kserve-tritonserver", "ports": [], "livenessProbe": liveness}
+    ) == ["livenessProbe of port 9000 is sent to 8080 in Knative"]
 
 
 def test_every_rule_refuses_something() -> None:
@@ -530,7 +606,15 @@ PATCHES = {
     "two predictors: `model` and `triton`": {"triton": {}},
     "unknown protocolVersion `v9`": {"model": {"protocolVersion": "v9"}},
     "the unknown scheme `foo`": {"model": {"storageUri": "foo://x"}},
-    "containerPort 70000 is outside": {"model": {"ports": [{"containerPort": 70000}]}},
+    "containerPort 70000 is outside": {
+        "model": {
+            "ports": [{"containerPort": 70000}],
+            "livenessProbe": {"tcpSocket": {"port": 70000}},
+        }
+    },
+    "livenessProbe of port 9001 is sent to 9000": {
+        "model": {"livenessProbe": {"tcpSocket": {"port": 9001}}}
+    },
     "exceeds limit": {"model": {"resources": {"requests": {"memory": "64Gi"}}}},
     "no volume is named `cache`": {
         "model": {"volumeMounts": [{"name": "cache", "mountPath": "/cache"}]}
