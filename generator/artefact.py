@@ -25,3 +25,14 @@ class RenderedFile:
     path: PurePosixPath
     text: str
     executable: bool = False
+
+
+def artefact(
+    path: str,
+    template: str,
+    values: Mapping[str, object] | None = None,
+    *,
+    executable: bool = False,
+) -> Artefact:
+    """An artefact, its path as text."""
+    return Artefact(PurePosixPath(path), template, values or {}, executable)

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from generator.datatypes import DATATYPE
-from generator.project import Dtype, Perf
+from generator.project import Dtype, Perf, Project, Protocol
 from generator.resources import whole_seconds
 
 TEMPLATES = (
@@ -17,6 +17,9 @@ TEMPLATES = (
     "common/perf/payload.py.j2",
 )
 """Templates of the `perf/` folder; all take the values of `artefact_values`."""
+
+SCRIPTS = tuple(template for template in TEMPLATES if template.endswith(".py.j2"))
+"""Those of them that run in the load test's container."""
 
 # Scheduling, pulling the image and writing the reports count towards the Job's deadline too.
 _OVERHEAD_SECONDS = 300
@@ -37,12 +40,12 @@ _ELEMENT: dict[Dtype, str] = {
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """A request of one instance whose `request_field` carries an image of this size."""
+    """A request of one image of this size: the body itself (native), or in `request_field`."""
 
     request_field: str
     width: int
     height: int
-    is_v1: bool
+    protocol: Protocol
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,31 @@ class LoadTest:
     image_pull_secrets: tuple[str, ...] = ()
     cpus: int = 1
     memory: str = "512Mi"
+
+
+def image_request(project: Project, protocol: Protocol) -> ImageRequest:
+    """A request for a project whose transforms take encoded images."""
+    width, height = image_size(project)
+    return ImageRequest(project.transforms.request_field, width, height, protocol)
+
+
+def image_size(project: Project) -> tuple[int, int]:
+    """Width and height of a sample image: the model's own where it has one, else 64."""
+    shape = project.model.inputs[0].sample_shape
+    height, width = shape[-2:] if len(shape) > 1 else (64, 64)
+    return (width if isinstance(width, int) else 64, height if isinstance(height, int) else 64)
+
+
+def tensor_request(project: Project, names: Sequence[str]) -> TensorRequest:
+    """One sample of every input under its name at the door; a free dimension gets the size 1."""
+    return TensorRequest(
+        tuple(
+            RequestTensor(
+                name, tensor.dtype, tuple(s if isinstance(s, int) else 1 for s in tensor.shape)
+            )
+            for name, tensor in zip(names, project.model.inputs, strict=True)
+        )
+    )
 
 
 def artefact_values(test: LoadTest, template_texts: Iterable[str]) -> dict[str, object]:
@@ -146,7 +174,7 @@ def _request_values(request: ImageRequest | TensorRequest) -> dict[str, object]:
             "request_field": request.request_field,
             "width": request.width,
             "height": request.height,
-            "is_v1": request.is_v1,
+            "protocol": request.protocol,
         }
     return {
         "sends_image": False,

@@ -69,6 +69,11 @@ def microseconds(duration: str) -> int:
     return int(seconds(duration) * 10**6)
 
 
+def milliseconds(duration: str) -> int:
+    """A duration in milliseconds, rounded up."""
+    return math.ceil(seconds(duration) * 1000)
+
+
 def threads_per_instance(hardware: Hardware) -> int:
     """Threads of each model instance: what the spec says, or its share of the CPUs, at least 1.
 

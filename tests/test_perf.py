@@ -34,7 +34,7 @@ IMAGE_TEST = perf.LoadTest(
     namespace="models",
     url="http://cifar10-transformer.models.svc.cluster.local/v1/models/cifar10:predict",
     readiness_url="http://cifar10-transformer.models.svc.cluster.local/v2/health/ready",
-    request=perf.ImageRequest("image_bytes", width=32, height=24, is_v1=True),
+    request=perf.ImageRequest("image_bytes", width=32, height=24, protocol="v1"),
     perf=Perf(rate=100, slo=Slo(p50="5ms", p99="10ms", success_ratio=0.999)),
     image="docker.io/acme/cifar10-perf:1.0",
     labels={"team": "vision"},
@@ -111,7 +111,7 @@ def test_the_name_is_the_same_for_the_same_test() -> None:
         replace(IMAGE_TEST, perf=replace(IMAGE_TEST.perf, slo=Slo(p99="11ms"))),
         replace(IMAGE_TEST, image="docker.io/acme/cifar10-perf:1.1"),
         replace(
-            IMAGE_TEST, request=perf.ImageRequest("image_bytes", width=32, height=25, is_v1=True)
+            IMAGE_TEST, request=perf.ImageRequest("image_bytes", width=32, height=25, protocol="v1")
         ),
         replace(IMAGE_TEST, labels={}),
         replace(IMAGE_TEST, memory="1Gi"),

@@ -1,15 +1,18 @@
 """The rendered Python reads, formats, lints and types like hand-written code."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from generator.artefact import Artefact
+from generator.planning import client_files
 from generator.project import (
     Batching,
     Dtype,
@@ -20,18 +23,22 @@ from generator.project import (
     Step,
     Tensor,
     Transforms,
+    Transport,
 )
 from generator.render import render
 from generator.transforms.client import client_code
 from generator.transforms.code import transforms_code
 from generator.transforms.component import (
     CONSTRAINTS,
+    Hop,
     component_constraints,
     component_requirements,
     package,
     transformer_code,
 )
 
+HOPS: tuple[Hop, ...] = ("grpc", "http")
+TRANSPORTS: tuple[Transport, ...] = ("grpc", "http")
 Operation = str | Mapping[str, object]
 
 NORMALIZE: Operation = {"normalize": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}
@@ -93,21 +100,41 @@ def custom(function: str, **produces: object) -> Operation:
 
 def write(folder: Path, project: Project) -> None:
     """Render the Python files of a component and of a client into a folder."""
-    transformer = transformer_code(
-        project, model_name="cifar10", input_name="INPUT__0", output_name="OUTPUT__0"
+    transformer, over_http = (
+        transformer_code(
+            project, model_name="cifar10", input_name="INPUT__0", output_name="OUTPUT__0", hop=hop
+        )
+        for hop in HOPS
     )
     client = client_code(
         project, model_name="cifar10", input_name="INPUT__0", output_name="OUTPUT__0"
     )
     for path, template, code in (
         ("transforms.py", "common/transforms.py.j2", transforms_code(project)),
-        ("transformer.py", "triton/images/transformer/transformer.py.j2", transformer),
+        ("transformer.py", "kserve/images/transformer/transformer.py.j2", transformer),
+        ("over_http.py", "kserve/images/transformer/transformer.py.j2", over_http),
         ("client.py", "common/client.py.j2", client),
     ):
         text = render(Artefact(PurePosixPath(path), template, {"code": code})).text
         (folder / path).write_text(text, encoding="utf-8")
     names = json.dumps(project.model.class_names, ensure_ascii=False)
     (folder / "class_names.json").write_text(names, encoding="utf-8")
+
+
+def write_clients(folder: Path) -> None:
+    """Render the clients, of images and of tensors, into a folder, each under its own name."""
+    for sends, transforms in (("images", project().transforms), ("tensors", Transforms())):
+        for transport in TRANSPORTS:
+            whole = replace(project(), transforms=transforms, serving=Serving(transport=transport))
+            for file in client_files(
+                whole,
+                model="cifar10",
+                inputs=("INPUT__0",),
+                outputs=("OUTPUT__0",),
+                grpc=transport == "grpc",
+            ):
+                name = file.path.name.replace("client", f"{sends}_{transport}")
+                (folder / name).write_text(render(file).text, encoding="utf-8")
 
 
 PROJECTS = {
@@ -178,7 +205,11 @@ def test_rendered_python_is_formatted(tmp_path: Path, name: str) -> None:
     pytest.importorskip("ruff")
     write(tmp_path, PROJECTS[name])
 
-    assert run(tmp_path, "ruff", "format", "--isolated", "--line-length=100", "--diff", ".") == ""
+    assert formatting(tmp_path) == ""
+
+
+def formatting(folder: Path) -> str:
+    return run(folder, "ruff", "format", "--isolated", "--line-length=100", "--diff", ".")
 
 
 @pytest.mark.parametrize("name", PROJECTS)
@@ -187,30 +218,95 @@ def test_rendered_python_is_clean(tmp_path: Path, name: str) -> None:
     write(tmp_path, PROJECTS[name])
     for module in ("letter_box", "answers", "hyper"):
         (tmp_path / f"{module}.py").touch()
-    families = "--select=E,W,F,I,B,C4,UP,SIM,PTH,RET,ARG001,PIE,RUF"
 
-    assert (
-        run(
-            tmp_path,
-            "ruff",
-            "check",
-            "--isolated",
-            "--line-length=100",
-            "--no-cache",
-            families,
-            ".",
-        )
-        == ""
-    )
+    assert findings(tmp_path) == ""
+
+
+def findings(folder: Path) -> str:
+    families = "--select=E,W,F,I,B,C4,UP,SIM,PTH,RET,ARG001,PIE,RUF"
+    options = ["--isolated", "--line-length=100", "--no-cache", families]
+    return run(folder, "ruff", "check", *options, ".")
 
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_rendered_python_is_typed(tmp_path: Path, name: str) -> None:
     pytest.importorskip("mypy")
     write(tmp_path, PROJECTS[name])
-    options = ["--strict", "--ignore-missing-imports", "--allow-subclassing-any"]
 
-    assert run(tmp_path, "mypy", *options, "--cache-dir=/dev/null", ".") == ""
+    assert type_errors(tmp_path) == ""
+
+
+def type_errors(folder: Path) -> str:
+    options = ["--strict", "--ignore-missing-imports", "--allow-subclassing-any"]
+    return run(folder, "mypy", *options, "--cache-dir=/dev/null", ".")
+
+
+def test_clients_are_formatted_clean_and_typed(tmp_path: Path) -> None:
+    pytest.importorskip("ruff")
+    pytest.importorskip("mypy")
+    write_clients(tmp_path)
+
+    assert formatting(tmp_path) == ""
+    assert findings(tmp_path) == ""
+    assert type_errors(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("sends", "file", "content", "words"),
+    [
+        ("images", "cat.png", b"junk", "the image is broken or of an unknown format"),
+        ("images", "cat.png", None, "No such file or directory"),
+        ("tensors", "cat.npy", b"junk, longer than a magic string", "the magic string is not corr"),
+        ("tensors", "cat.npy", b"", "EOF: reading magic string"),
+        ("tensors", "cat.npy", None, "No such file or directory"),
+    ],
+)
+def test_a_client_says_what_is_wrong_with_a_file(
+    tmp_path: Path, sends: str, file: str, content: bytes | None, words: str
+) -> None:
+    write_clients(tmp_path)
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+
+    asked = ask(tmp_path, f"{sends}_http.py", "--url", "http://127.0.0.1:9", file)
+
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.startswith(f"{file}: {words}")
+    assert asked.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("sends", ["images", "tensors"])
+def test_a_client_says_that_no_server_answers(
+    tmp_path: Path, sends: str, transport: Transport
+) -> None:
+    np = pytest.importorskip("numpy")
+    if transport == "grpc":
+        pytest.importorskip("tritonclient.grpc")
+    write_clients(tmp_path)
+    np.save(tmp_path / "tensors.npy", np.zeros((1, 3, 32, 32)))
+    pytest.importorskip("PIL.Image").new("RGB", (32, 32)).save(tmp_path / "images.png")
+    [file] = tmp_path.glob(f"{sends}.[np]*")
+    address = {"http": ("--url", "http://127.0.0.1:9"), "grpc": ("--address", "127.0.0.1:9")}
+
+    asked = ask(tmp_path, f"{sends}_{transport}.py", *address[transport], file.name)
+
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.startswith(f"{address[transport][1]}: ")
+    assert "refused" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def ask(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a client, with no proxy between it and the server."""
+    pytest.importorskip("PIL.Image")
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=os.environ | {"NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_rendered_python_has_only_what_it_uses(tmp_path: Path) -> None:
@@ -283,7 +379,7 @@ def test_a_line_of_the_user_takes_the_place_of_a_pin() -> None:
 
 def test_the_image_takes_every_file_by_name() -> None:
     files = ("class_names.json", "steps.py", "transformer.py", "transforms.py")
-    template = "triton/images/transformer/Dockerfile.j2"
+    template = "kserve/images/transformer/Dockerfile.j2"
 
     text = render(Artefact(PurePosixPath("Dockerfile"), template, {"files": files})).text
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from generator.datatypes import DATATYPE
 from generator.project import Project
 from generator.transforms.code import answer_of
-from generator.transforms.component import NUMPY, PILLOW, gives, merged
+from generator.transforms.component import NUMPY, NUMPY_NAME, PILLOW, gives, merged
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,6 @@ def client_code(
         service="args.address, args.authority" if grpc else "args.url, args.host",
         printed=f"{result}.tolist()" if answer.kind == "tensor" else result,
     )
-
-
-NUMPY_NAME = {"bool": "bool_"}
-"""numpy's names of the dtypes that it calls otherwise."""
 
 
 def client_requirements(project: Project) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from generator.project import Project, Step
+from generator.project import Project, Step, Transforms
 from generator.transforms.layout import Bracketed, comprehension, imported, statement
 from generator.transforms.operations import (
     Argmax,
@@ -90,10 +90,14 @@ TAKEN = frozenset(
 """Names that rendered code gives away itself, so that a user's function gets another one."""
 
 
-def transforms_code(project: Project) -> TransformsCode:
-    """Plan transforms.py of a project whose transforms have no mismatch."""
-    before = tuple(map(read_preprocess, project.transforms.preprocess))
-    after = tuple(map(read_postprocess, project.transforms.postprocess))
+def transforms_code(project: Project, *, outside: Transforms | None = None) -> TransformsCode:
+    """Plan transforms.py of a project whose transforms have no mismatch.
+
+    `outside` are the steps that stay outside the program where it holds some of them itself.
+    """
+    steps = outside or project.transforms
+    before = tuple(map(read_preprocess, steps.preprocess))
+    after = tuple(map(read_postprocess, steps.postprocess))
     answer = answer_of(project)
     used = _used(before, after)
     reads_class_names = ClassName() in after
@@ -105,7 +109,7 @@ def transforms_code(project: Project) -> TransformsCode:
         reads_class_names=reads_class_names,
         checks_images="decode" in used or "resize_shorter_edge" in used,
         entry=_fields(after, answer),
-        preprocess=_preprocess(before, project.transforms.preprocess, names),
+        preprocess=_preprocess(before, steps.preprocess, names, "pixels" if outside else SAMPLE),
         postprocess=_postprocess(after, answer, names) if after else None,
     )
 
@@ -178,8 +182,11 @@ def _own_imports(module: str, names: Names) -> Iterator[str]:
         yield from imported(module, plain)
 
 
+SAMPLE = "one sample of the model's input"
+
+
 def _preprocess(
-    operations: tuple[Preprocess, ...], steps: tuple[Step, ...], names: Names
+    operations: tuple[Preprocess, ...], steps: tuple[Step, ...], names: Names, makes: str
 ) -> Function:
     """One line for each operation; a value is called by what it is."""
     lines: list[str] = []
@@ -199,7 +206,7 @@ def _preprocess(
         array = Bracketed("np.asarray", ("image",))
         grey = Bracketed("np.atleast_3d", (str(array),))
         lines.extend(statement("return ", grey if value.shape[2] == 1 else array))
-    summary = f"Turn an encoded image into one sample of the model's input, {value}."
+    summary = f"Turn an encoded image into {makes}, {value}."
     return Function(summary, tuple(lines), "np.ndarray")
 
 

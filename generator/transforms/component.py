@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from generator.datatypes import DATATYPE
-from generator.project import Project
+from generator.project import Dtype, Project
 from generator.transforms.code import answer_of
 from generator.transforms.custom import custom_paths
 from generator.transforms.postprocessing import Answer
@@ -18,19 +19,28 @@ CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 """These three with all that they pull in, pinned; CONTRIBUTING.md has the command that makes it."""
 
 
+Hop = Literal["grpc", "http"]
+"""How the component asks the predictor: over gRPC, or over HTTP with raw bytes behind the JSON."""
+
+NUMPY_NAME: Mapping[Dtype, str] = {"bool": "bool_"}
+"""numpy's names of the dtypes that it calls otherwise."""
+
+
 @dataclass(frozen=True)
 class TransformerCode:
-    """What templates/triton/images/transformer/transformer.py.j2 says of one project."""
+    """What templates/kserve/images/transformer/transformer.py.j2 says of one project."""
 
     project: str
     gives: str
     request_field: str
     sample_instance: str
     imported: str
+    hop: Hop
     model: str
     input_name: str
     input_datatype: str
     output_name: str
+    output_dtype: str
     batched: bool
     max_batch_size: int
     checked_shape: tuple[int, ...] | None
@@ -44,12 +54,12 @@ class TransformerCode:
 
 
 def transformer_code(
-    project: Project, *, model_name: str, input_name: str, output_name: str
+    project: Project, *, model_name: str, input_name: str, output_name: str, hop: Hop = "grpc"
 ) -> TransformerCode:
     """Plan transformer.py of a project whose transforms have no mismatch.
 
-    `model_name` is the folder in Triton's model repository; `input_name` and `output_name` are
-    Triton's names. The model has one input and, with postprocess, one output.
+    The names are those of the predictor's v2 door; to Triton, which `hop` grpc means, the model's
+    is its folder in the repository. The model has one input and, with postprocess, one output.
     """
     transforms, model = project.transforms, project.model
     answer = answer_of(project)
@@ -61,10 +71,12 @@ def transformer_code(
         request_field=transforms.request_field,
         sample_instance=f'{{"{transforms.request_field}": {{"b64": ...}}}}',
         imported=", ".join([*names, "preprocess"]),
+        hop=hop,
         model=model_name,
         input_name=input_name,
         input_datatype=DATATYPE[model.inputs[0].dtype],
         output_name=output_name,
+        output_dtype=NUMPY_NAME.get(model.outputs[0].dtype, model.outputs[0].dtype),
         batched=model.inputs[0].has_batch,
         max_batch_size=samples_per_call(project),
         checked_shape=checked_shape(project),

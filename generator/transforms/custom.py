@@ -9,7 +9,10 @@ from generator.transforms.mismatch import Complaint, Mismatch, Section, placed
 from generator.transforms.operations import Custom, read_preprocess
 
 KEYS = ("custom", "function")
-TAKEN = frozenset({"transforms", "transformer", "client", "numpy", "PIL", "kserve", "tritonclient"})
+TAKEN = frozenset(
+    {"transforms", "transformer", "client", "numpy", "PIL", "kserve", "tritonclient"}
+    | {"httpx", "handler", "bodies", "entry", "ts", "torch", "captum"}
+)
 """Modules that stand beside a user's file, or that the rendered code imports."""
 
 

@@ -96,12 +96,12 @@ def write_component(folder: Path, project: Project) -> Path:
         ("transforms.py", "common/transforms.py.j2", {"code": transforms_code(project)}),
         (
             "transformer.py",
-            "triton/images/transformer/transformer.py.j2",
+            "kserve/images/transformer/transformer.py.j2",
             {"code": transformer},
         ),
         (
             "requirements.txt",
-            "triton/images/transformer/requirements.txt.j2",
+            "kserve/images/transformer/requirements.txt.j2",
             {"requirements": component_requirements(project)},
         ),
     ):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from generator.targets.base import Target
+from generator.target import Target
 from generator.targets.triton.options import Options
-from generator.targets.triton.plan import plan, program
+from generator.targets.triton.plan import bundle, names, plan
 from generator.targets.triton.rules import RULES
 
 TARGET = Target(
@@ -15,5 +15,6 @@ TARGET = Target(
     options=Options,
     rules=RULES,
     plan=plan,
-    program=program,
+    bundle=bundle,
+    names=names,
 )

@@ -1,48 +1,37 @@
 """The values of the Kubernetes manifests."""
 
-import math
-
-from generator.project import ComponentHardware, Hardware, Project, Quantity
-from generator.resources import canonical, threads_per_instance, whole_seconds
+from generator.kserve.exposure import HTTP_PORT, TRANSFORMER, Exposure
+from generator.kserve.manifests import (
+    Predictor,
+    Probe,
+    Runtime,
+    service_values,
+    transformer_values,
+)
+from generator.project import Project
+from generator.resources import threads_per_instance, whole_seconds
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import (
     GRPC_PORT,
-    HTTP_PORT,
     IMAGE,
     METRICS_PORT,
-    TRANSFORMER,
     Service,
 )
 
-_PROBE_PERIOD_SECONDS = 10
-# Knative's deadline starts before the startup probe does: it covers the pull of Triton's image,
-# some 10 GB, and the download of the model too.
-_PULL_SECONDS = 600
 # Long enough to be worth a connection, short enough that a new replica gets its share soon.
 _CONNECTION_AGE_MILLISECONDS = 60_000
-_TRANSFORMER = ComponentHardware(cpu="500m", memory="512Mi")  # what it needs when nobody says
 
 
-def labels(project: Project, service: Service) -> dict[str, str]:
-    """The labels of every object: the recommended ones, and the spec's own over them."""
-    recommended = {
-        "app.kubernetes.io/name": service.name,
-        "app.kubernetes.io/managed-by": "serving-generator",
-    }
-    return recommended | project.kubernetes.labels
-
-
-def runtime_values(project: Project, options: Options, service: Service) -> dict[str, object]:
-    """What servingruntime.yaml.j2 lays out."""
-    return {
-        "name": service.runtime,
-        "namespace": service.namespace,
-        "labels": labels(project, service),
-        "image": f"{IMAGE}:{options.runtime_version}",
-        "arguments": _runtime_arguments(project, service),
-        "metrics_port": str(METRICS_PORT),
-        "resources": _model_resources(project.hardware),
-    }
+def runtime(project: Project, options: Options, service: Service) -> Runtime:
+    """Triton's own part of servingruntime.yaml."""
+    return Runtime(
+        name=service.runtime,
+        image=f"{IMAGE}:{options.runtime_version}",
+        arguments=["tritonserver", *_runtime_arguments(project, service)],
+        metrics_port=METRICS_PORT,
+        protocol_versions=("v2", "grpc-v2"),
+        user_note="Triton's image names no user to run as; 1000 is KServe's choice for it.",
+    )
 
 
 def _runtime_arguments(project: Project, service: Service) -> list[str]:
@@ -60,92 +49,50 @@ def _runtime_arguments(project: Project, service: Service) -> list[str]:
     return arguments
 
 
-def deadline_seconds(project: Project) -> int:
-    """How long a replica may take from being scheduled until its model is ready."""
-    return _PULL_SECONDS + whole_seconds(project.serving.startup)
-
-
-def service_values(
-    project: Project, options: Options, service: Service, transformer_arguments: list[str]
+def inference_service_values(
+    project: Project, options: Options, service: Service, exposure: Exposure
 ) -> dict[str, object]:
     """What inferenceservice.yaml.j2 lays out."""
-    serving, kubernetes = project.serving, project.kubernetes
-    storage = project.storage
-    assert storage is not None  # rule storage-missing
-    knative = options.deployment_mode == "Knative"
-    progress_deadline = f"{deadline_seconds(project)}s" if knative else None
-    startup = whole_seconds(serving.startup)
-    values: dict[str, object] = {
-        "name": service.name,
-        "namespace": service.namespace,
-        # Reaches the pods, so that a new version of the model is a new revision of them.
-        "labels": {"app.kubernetes.io/version": str(project.model.version)}
-        | labels(project, service),
-        "annotations": kubernetes.annotations,
-        "deployment_mode": options.deployment_mode,
-        "autoscaler_class": None if knative else ("hpa" if serving.autoscaling else "none"),
-        "storage_secret": storage.secret,
-        "progress_deadline": progress_deadline,
-        "replicas": serving.replicas,
-        "autoscaling": serving.autoscaling,
-        "timeout_seconds": whole_seconds(serving.timeout),
-        "service_account": kubernetes.service_account,
-        "image_pull_secrets": kubernetes.image_pull_secrets,
-        "node_selector": kubernetes.node_selector,
-        "runtime": service.runtime,
-        "runtime_version": None if service.renders_runtime else options.runtime_version,
-        "arguments": [
+    transformer = None
+    if service.has_transformer:
+        image = service.images[TRANSFORMER]
+        transformer = transformer_values(project, image, predictor_protocol="grpc-v2")
+    return service_values(
+        project, exposure, _predictor(project, options, service, exposure), transformer
+    )
+
+
+def _live(service: Service, exposure: Exposure) -> Probe:
+    """Knative sends probes of liveness to the port that clients call, whatever they name."""
+    if service.predictor_is_grpc and exposure.is_knative:
+        return Probe(port=GRPC_PORT)
+    return Probe("/v2/health/live")
+
+
+def _predictor(
+    project: Project, options: Options, service: Service, exposure: Exposure
+) -> Predictor:
+    grpc = service.predictor_is_grpc
+    return Predictor(
+        runtime=service.runtime,
+        runtime_note="Named, because KServe would choose TorchServe for pytorch by itself.",
+        runtime_version=None if service.renders_runtime else options.runtime_version,
+        protocol_version="grpc-v2" if grpc else "v2",
+        arguments=(
             "--model-control-mode=explicit",
             f"--load-model={service.model}",
             "--disable-auto-complete-config",
-        ],
-        "protocol_version": "grpc-v2" if service.predictor_is_grpc else "v2",
-        "storage_uri": storage.bundle_uri,
-        "http_port": HTTP_PORT,
-        "grpc_port": GRPC_PORT if service.predictor_is_grpc else None,
-        "threads": str(threads_per_instance(project.hardware)),
-        "resources": _model_resources(project.hardware),
-        "ready_path": f"/v2/models/{service.model}/ready",
-        "startup_failures": math.ceil(startup / _PROBE_PERIOD_SECONDS),
-        "transformer": None,
-    }
-    if service.has_transformer:
-        hardware = project.hardware.components.get(TRANSFORMER, ComponentHardware())
-        values["transformer"] = {
-            "progress_deadline": progress_deadline,
-            "replicas": hardware.replicas or serving.replicas,
-            "image": service.images[TRANSFORMER],
-            "arguments": transformer_arguments,
-            "resources": _resources(
-                hardware.cpu or _TRANSFORMER.cpu, hardware.memory or _TRANSFORMER.memory, hardware
-            ),
-        }
-    return values
-
-
-Resources = dict[str, dict[str, str]]
-
-
-def _model_resources(hardware: Hardware) -> Resources:
-    resources = _resources(hardware.cpu, hardware.memory, hardware)
-    if hardware.accelerator == "nvidia":
-        # An extended resource cannot be overcommitted: request and limit are one number.
-        for kind in resources.values():
-            kind["nvidia.com/gpu"] = str(hardware.gpus or 1)
-    return resources
-
-
-def _resources(
-    cpu: Quantity | None, memory: Quantity | None, hardware: Hardware | ComponentHardware
-) -> Resources:
-    """Requests as given; limits equal them unless the spec says otherwise."""
-    assert cpu is not None
-    assert memory is not None
-    limits = hardware.limits
-    return {
-        "requests": {"cpu": canonical(cpu), "memory": canonical(memory)},
-        "limits": {
-            "cpu": canonical(limits.cpu or cpu),
-            "memory": canonical(limits.memory or memory),
-        },
-    }
+        ),
+        arguments_note=(
+            "Added to the runtime's own. Only this model is loaded: what a download or a volume",
+            "leaves beside it (lost+found, .cache) is no model, and Triton would refuse to start.",
+            "The configuration is complete: what differs from the model is an error, not a guess.",
+        ),
+        port=GRPC_PORT if grpc else None,
+        port_name="h2c" if grpc else None,
+        port_note="The name h2c tells Knative and the mesh that it speaks HTTP/2." if grpc else "",
+        variables={"OMP_NUM_THREADS": str(threads_per_instance(project.hardware))},
+        variables_note="Triton sets each instance's threads; this bounds what else uses OpenMP.",
+        live=_live(service, exposure),
+        ready=Probe(f"/v2/models/{service.model}/ready"),
+    )

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
+from generator.kserve.exposure import PERF, TRANSFORMER, Exposure
 from generator.project import Project, Protocol, Tensor
 from generator.targets.triton.options import Options
 
-HTTP_PORT = 8080  # of Triton under KServe and of the transformer alike
 GRPC_PORT = 9000  # KServe's choice for Triton: config/runtimes/kserve-tritonserver.yaml
-TRANSFORMER = "transformer"
-PERF = "perf"
 METRICS_PORT = 8002
 IMAGE = "nvcr.io/nvidia/tritonserver"
 
@@ -73,6 +71,21 @@ def describe(project: Project, options: Options) -> Service:
         max_batch_size=_max_batch_size(project),
         namespace=project.kubernetes.namespace,
         images=_images(project, options, has_transformer=has_transformer),
+    )
+
+
+def exposure(project: Project, options: Options) -> Exposure:
+    """How KServe exposes that service."""
+    service = describe(project, options)
+    components = ((TRANSFORMER, service.has_transformer), (PERF, project.perf is not None))
+    return Exposure(
+        target="triton",
+        service=service.name,
+        deployment_mode=options.deployment_mode,
+        has_transformer=service.has_transformer,
+        built=tuple(component for component, is_built in components if is_built),
+        image_names=options.names.images,
+        renames_service=options.names.service is not None,
     )
 
 

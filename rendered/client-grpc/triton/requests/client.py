@@ -5,6 +5,7 @@ python3 client.py --address host:port [--authority name] image.jpg ...
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,22 @@ def ask(address: str, authority: str | None, tensor: np.ndarray) -> np.ndarray:
     options = [("grpc.default_authority", authority)] if authority else []
     sent = triton.InferInput(INPUT, list(tensor.shape), "FP32")
     sent.set_data_from_numpy(tensor)
-    with triton.InferenceServerClient(address, channel_args=options) as client:
-        output: np.ndarray = client.infer(MODEL, [sent]).as_numpy(OUTPUT)
+    try:
+        with triton.InferenceServerClient(address, channel_args=options) as client:
+            output: np.ndarray = client.infer(MODEL, [sent]).as_numpy(OUTPUT)
+    except triton.InferenceServerException as error:
+        sys.exit(f"{address}: {error}")
     return output
+
+
+def sample(image: Path) -> np.ndarray:
+    """Make the model's input of an image file, or end the program with what is wrong with it."""
+    try:
+        return preprocess(image.read_bytes())
+    except OSError as error:
+        sys.exit(f"{image}: {error.strerror}")
+    except ValueError as error:
+        sys.exit(f"{image}: {error}")
 
 
 def main() -> None:
@@ -35,7 +49,7 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path)
     args = parser.parse_args()
     for image in args.images:
-        [output] = ask(args.address, args.authority, preprocess(image.read_bytes())[np.newaxis])
+        [output] = ask(args.address, args.authority, sample(image)[np.newaxis])
         print(json.dumps(postprocess(output)))
 
 

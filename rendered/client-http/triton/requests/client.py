@@ -46,8 +46,20 @@ def ask(url: str, host: str | None, tensor: np.ndarray) -> np.ndarray:
             body, length = response.read(), int(response.headers[LENGTH])
     except urllib.error.HTTPError as error:
         sys.exit(f"{error.code}: {error.read().decode(errors='replace')}")
+    except OSError as error:
+        sys.exit(f"{url}: {getattr(error, 'reason', error)}")
     [output] = json.loads(body[:length])["outputs"]
     return np.frombuffer(body[length:], np.float32).reshape(output["shape"])
+
+
+def sample(image: Path) -> np.ndarray:
+    """Make the model's input of an image file, or end the program with what is wrong with it."""
+    try:
+        return preprocess(image.read_bytes())
+    except OSError as error:
+        sys.exit(f"{image}: {error.strerror}")
+    except ValueError as error:
+        sys.exit(f"{image}: {error}")
 
 
 def main() -> None:
@@ -58,7 +70,7 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path)
     args = parser.parse_args()
     for image in args.images:
-        [output] = ask(args.url, args.host, preprocess(image.read_bytes())[np.newaxis])
+        [output] = ask(args.url, args.host, sample(image)[np.newaxis])
         print(json.dumps(postprocess(output)))
 
 

@@ -47,6 +47,8 @@ def ask(url: str, host: str | None, tensors: list[np.ndarray]) -> dict[str, np.n
             body, length = response.read(), int(response.headers[LENGTH])
     except urllib.error.HTTPError as error:
         sys.exit(f"{error.code}: {error.read().decode(errors='replace')}")
+    except OSError as error:
+        sys.exit(f"{url}: {getattr(error, 'reason', error)}")
     return dict(arrays(json.loads(body[:length])["outputs"], body[length:]))
 
 
@@ -60,6 +62,18 @@ def arrays(outputs: list[dict[str, Any]], data: bytes) -> Iterator[tuple[str, np
         data = data[size:]
 
 
+def loaded(path: Path, dtype: str) -> np.ndarray:
+    """Read an .npy file, or end the program with what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            tensor: np.ndarray = np.lib.format.read_array(file)
+        return tensor.astype(dtype, order="C")
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}")
+    except ValueError as error:
+        sys.exit(f"{path}: {error}")
+
+
 def main() -> None:
     """Print the outputs as one line of JSON."""
     parser = argparse.ArgumentParser(description="Ask the model with tensors.")
@@ -68,8 +82,7 @@ def main() -> None:
     parser.add_argument("tensors", nargs=len(INPUTS), type=Path, help=".npy files")
     args = parser.parse_args()
     tensors = [
-        np.load(path).astype(dtype, order="C")
-        for path, (_, _, dtype) in zip(args.tensors, INPUTS, strict=True)
+        loaded(path, dtype) for path, (_, _, dtype) in zip(args.tensors, INPUTS, strict=True)
     ]
     answer = ask(args.url, args.host, tensors)
     print(json.dumps({name: array.tolist() for name, array in answer.items()}))

@@ -1,0 +1,1 @@
+"""What every target under KServe shares: its InferenceService, and the rules that KServe makes."""

@@ -1,0 +1,97 @@
+"""What a target is: the one contract between the engine and a serving system."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from generator.artefact import Artefact
+from generator.problem import Problem
+from generator.project import Project
+
+Rule = Callable[[Project], Iterator[Problem]]
+TargetRule = Callable[[Project, Any], Iterator[Problem]]  # Any: the target's own options type
+
+
+@dataclass(frozen=True)
+class Program:
+    """The exported model of a project, and where it lies in the bundle."""
+
+    project: Project
+    path: PurePosixPath
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A TorchServe model archive that is made of a folder of the bundle, which it replaces.
+
+    The folder holds the rendered code and, under the name `serialized`, the exported program.
+    """
+
+    path: PurePosixPath
+    folder: PurePosixPath
+    name: str
+    version: str
+    handler: str
+    serialized: str
+
+
+@dataclass(frozen=True)
+class Prebuilt:
+    """A TorchServe model archive that the user has made; it is held against what it should be.
+
+    `source` is a path relative to the project's spec or an http(s) URL, which has a `sha256`.
+    """
+
+    project: Project
+    path: PurePosixPath
+    source: str
+    sha256: str | None
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a target's bundle holds beside its text part, which is rendered under models/.
+
+    `keeps` is a pattern of files that stay although they are no part of it any more.
+    """
+
+    programs: tuple[Program, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    prebuilt: tuple[Prebuilt, ...] = ()
+    keeps: str | None = None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a deployment is called outside its own folder, where another may be called the same.
+
+    `service` is a Kubernetes object with its kind, None where there is none; `images` are those
+    that are built of this target's code, `bundled` those that hold the bundle too.
+    """
+
+    service: str | None
+    images: tuple[str, ...]
+    bundled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way to serve a project.
+
+    `name` is the word of spec keys, folders and rule names; `options` is the dataclass that
+    `schema` describes; `plan` lists the files of a project whose rules all passed; `bundle` says
+    what gen export makes for its server; `names` what the project is called elsewhere.
+    """
+
+    name: str
+    title: str
+    summary: str
+    schema: Path
+    options: type
+    rules: tuple[TargetRule, ...]
+    plan: Callable[[Project, Any], list[Artefact]]  # Any: the target's own options type
+    bundle: Callable[[Project, Any], Bundle]  # Any: likewise
+    names: Callable[[Project, Any], Names]  # Any: likewise
