@@ -22,7 +22,7 @@ from generator.pipeline import Build
 from generator.reporting import counted
 from generator.specs import find_specs
 from generator.targets import TARGETS
-from generator.validate import Selection
+from generator.views import Selection
 
 DONE, REFUSED, COULD_NOT_RUN, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 STANDARD_OUTPUT = "-"
@@ -155,20 +155,25 @@ def export(
     """Export models and write the bundles that servers load.
 
     SPEC is a file, a folder (all YAML files in it with a `spec_version` key), or - for stdin.
-    Needs torch: pip install 'serving-generator[export]'.
+    Needs torch: install this package with its extra `export`.
     """
     try:
         from generator.export import export_bundle
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        hint = "pip install 'serving-generator[export]'"
+        hint = "install serving-generator with its extra `export`"
         raise CannotRun(f"gen export needs torch: {hint}") from None
 
     def export_each(build: Build) -> int:
         for deployment in build.deployments:
             click.echo(f"exporting {pipeline.folder_of(deployment)}", err=True)
-            click.echo(f"{export_bundle(deployment, build.files, Path(output))}: exported")
+            try:
+                report = reporting.show_download
+                bundle = export_bundle(deployment, build.files, Path(output), report)
+            finally:
+                reporting.clear_progress()
+            click.echo(f"{bundle}: exported")
         return DONE
 
     return _build_each(paths, _selection(targets, environments), export_each).status

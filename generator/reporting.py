@@ -32,14 +32,32 @@ def show_progress(done: int, total: int) -> None:
 
 
 def clear_progress() -> None:
-    """Make the line of the counter free."""
+    """Make the line free that a counter or a download has."""
     _rewrite_line("")
 
 
+def show_download(name: str, done: int, total: int | None, *, is_first: bool) -> None:
+    """How far a download is: on a terminal for `clear_progress` to remove, else one line of it."""
+    of = f" of {_mib(total)} MiB, {100 * done // total} %" if total else " MiB so far"
+    text = f"downloading {name}: {_mib(done)}{of}"
+    if _can_rewrite():
+        _rewrite_line(text)
+    elif is_first:
+        click.echo(text, err=True)
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.1f}"
+
+
 def _rewrite_line(text: str) -> None:
-    if sys.stderr and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    if _can_rewrite():
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
+
+
+def _can_rewrite() -> bool:
+    return bool(sys.stderr and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:

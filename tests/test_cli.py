@@ -369,7 +369,12 @@ def test_a_bug_exits_3_with_its_traceback(
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_exits_130(signal_number: int) -> None:
     gen = subprocess.Popen(
-        [*GEN, "validate", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*GEN, "validate", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what runs in the background with this signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not _catches(gen.pid, signal.SIGTERM):
         assert gen.poll() is None

@@ -1,13 +1,25 @@
 """`gen export`: what it writes, and how it tells that a model and its spec differ."""
 
+import hashlib
+import io
+import json
+import os
 import subprocess
 import sys
-from pathlib import Path
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
 from generator import pipeline
+from generator.artefact import RenderedFile
 from generator.diagnostics import Diagnostic, Rejected
+from generator.project import Served
+from generator.target import Archive, Bundle, Prebuilt, Program
+from generator.validate import Deployment
 
 torch = pytest.importorskip("torch")
 
@@ -52,6 +64,12 @@ def write_spec(
 def export(spec: Path, output: Path) -> Path:
     build = pipeline.build(spec.name, spec.read_bytes(), spec.parent)
     return export_bundle(build.deployments[0], build.files, output)
+
+
+def deployment(spec: Path, bundle: Bundle) -> Deployment:
+    """The deployment of a spec on a target that has this bundle."""
+    [built] = pipeline.build(spec.name, spec.read_bytes(), spec.parent).deployments
+    return replace(built, target=replace(built.target, bundle=lambda *_: bundle))
 
 
 def refusal(spec: Path, output: Path) -> Diagnostic:
@@ -230,3 +248,310 @@ def test_a_failing_export_leaves_the_former_bundle(tmp_path: Path) -> None:
 
     assert (bundle / "tiny/1/model.pt").read_bytes() == before
     assert sorted(path.name for path in bundle.parent.iterdir()) == ["triton"]
+
+
+def test_a_bundles_folders_stay_those_that_a_container_has_mounted(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    bundle = export(spec, tmp_path / "build")
+    mounted = {path: path.stat().st_ino for path in (bundle, bundle / "tiny", bundle / "tiny/1")}
+
+    export(spec, tmp_path / "build")
+
+    assert {path: path.stat().st_ino for path in mounted} == mounted
+
+
+def test_what_a_bundle_no_longer_holds_is_dropped(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    bundle = export(spec, tmp_path / "build")
+    (bundle / "tiny/7").mkdir()
+    (bundle / "tiny/7/model.pt").write_text("old")
+    (bundle / "link").symlink_to(tmp_path)
+    (bundle / "tiny/config.pbtxt").unlink()
+    (bundle / "tiny/config.pbtxt").mkdir()
+
+    export(spec, tmp_path / "build")
+
+    files = sorted(str(path.relative_to(bundle)) for path in bundle.rglob("*"))
+    assert files == ["tiny", "tiny/1", "tiny/1/model.pt", "tiny/config.pbtxt"]
+    assert spec.exists()
+
+
+def test_a_bundle_keeps_what_the_target_says(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    folder = tmp_path / "build/tiny/triton"
+    (folder / "model-store").mkdir(parents=True)
+    for name in ("tiny-1.0.mar", "notes.txt"):
+        (folder / "model-store" / name).write_text("old")
+
+    export_bundle(deployment(spec, Bundle(keeps="model-store/*.mar")), TEXTS, tmp_path / "build")
+
+    assert [path.name for path in (folder / "model-store").iterdir()] == ["tiny-1.0.mar"]
+
+
+def test_what_was_exported_before_leaves_no_trace_in_the_bytes(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+
+    # In a loop: a trace also notes the lines of its callers.
+    first, second = [
+        (export(spec, tmp_path / "build") / "tiny/1/model.pt").read_bytes() for _ in range(2)
+    ]
+
+    assert first == second
+
+
+def test_a_module_may_import_a_file_of_a_name_that_another_spec_has_too(tmp_path: Path) -> None:
+    for name, sizes in (("one", "4, 2"), ("two", "4, 3")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "layers").mkdir()
+        (folder / "layers/__init__.py").write_text("")
+        (folder / "layers/sizes.py").write_text(f"SIZES = ({sizes})\n")
+        imports = "from layers.sizes import SIZES\n\ndef"
+        model = MODEL.replace("def", imports).replace("4, 2", "*SIZES")
+        bundle = export(write_spec(folder, model, shape=f"[N, {sizes[-1]}]"), folder / "build")
+
+        program = torch.jit.load(bundle / "tiny/1/model.pt")
+        assert program(torch.rand(3, 4)).shape == (3, int(sizes[-1]))
+        assert not {"layers", "layers.sizes"} & set(sys.modules)
+
+
+ANYTHING = """\
+import torch
+
+class Detector(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return [{"boxes": self.layer(each)} for each in x]
+
+def make():
+    return Detector()
+"""
+
+
+def test_a_state_dict_is_of_a_module_that_returns_anything(tmp_path: Path) -> None:
+    more = "images: {registry: docker.io/acme, tag: a}\nexport: {format: state_dict}"
+    spec = write_spec(tmp_path, ANYTHING, more=more)
+    (tmp_path / "own.py").write_text("class Handler:\n    def handle(self, data, context): ...\n")
+    served = "{torchserve: {platform: docker, handler: own.py:Handler}}"
+    spec.write_text(spec.read_text().replace("{triton: {}}", served))
+
+    first = export(spec, tmp_path / "build") / "model-store/tiny-1.0.mar"
+    with zipfile.ZipFile(first) as archive:
+        state = torch.load(io.BytesIO(archive.read("model.pt")), weights_only=True)
+    written = first.read_bytes()
+    second = export(spec, tmp_path / "build") / "model-store/tiny-1.0.mar"
+
+    assert list(state) == ["layer.weight", "layer.bias"]
+    assert second.read_bytes() == written
+
+
+CLASSIFIER = """\
+import torch
+
+def make():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2))
+"""
+TRANSFORMS = """\
+spec_version: 1
+name: tiny
+model:
+  source: model.py:make
+  inputs: [{name: x, dtype: float32, shape: [N, 3, 8, 8]}]
+  outputs: [{name: y, dtype: float32, shape: [N, 2]}]
+  class_names: [cat, dog]
+transforms:
+  preprocess: [decode, {resize: {size: [8, 8]}}, to_tensor]
+  postprocess: [softmax, {top_k: 1}, class_name]
+images: {registry: registry.example.com/acme, tag: "1"}
+storage: {uri: s3://bucket/tiny}
+targets: {triton: {}}
+"""
+
+
+@pytest.mark.parametrize("method", ["trace", "script"])
+def test_transforms_in_the_model_are_exported_with_it(tmp_path: Path, method: str) -> None:
+    np, image = pytest.importorskip("numpy"), pytest.importorskip("PIL.Image")
+    (tmp_path / "model.py").write_text(CLASSIFIER)
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(TRANSFORMS + f"export: {{method: {method}}}\n")
+    [built] = pipeline.build(spec.name, spec.read_bytes(), spec.parent).deployments
+    inside = replace(built.project, transforms=replace(built.project.transforms, run_in="model"))
+    bundle = Bundle(programs=(Program(inside, PurePosixPath("model.pt")),))
+
+    folder = export_bundle(deployment(spec, bundle), [], tmp_path / "build")
+
+    program = torch.jit.load(folder / "model.pt")
+    pixels = np.random.default_rng(0).integers(0, 256, (51, 37, 3), dtype=np.uint8)
+    resized = np.array(image.fromarray(pixels).resize((8, 8), image.Resampling.BILINEAR))
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2))
+    wanted = model(torch.from_numpy(resized).permute(2, 0, 1)[None] / 255)[0].softmax(0)
+    torch.testing.assert_close(program(torch.from_numpy(pixels).permute(2, 0, 1)), wanted)
+    assert program.class_names == ["cat", "dog"]
+
+
+TEXTS = (
+    RenderedFile(PurePosixPath("tiny/triton/models/config/config.properties"), "a=b\n"),
+    RenderedFile(PurePosixPath("tiny/triton/models/tiny/handler.py"), "class Handler: ...\n"),
+    RenderedFile(PurePosixPath("tiny/triton/models/tiny/requirements.txt"), "six\n"),
+    RenderedFile(PurePosixPath("tiny/triton/models/tiny/.gitkeep"), ""),
+    RenderedFile(PurePosixPath("tiny/triton/manifests/inferenceservice.yaml"), "{}\n"),
+)
+ARCHIVE = Archive(
+    path=PurePosixPath("model-store/tiny.mar"),
+    folder=PurePosixPath("tiny"),
+    name="tiny",
+    version="1.0",
+    handler="handler.py",
+    serialized="tiny.pt",
+)
+
+
+def test_an_archive_takes_the_place_of_its_folder(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    [built] = pipeline.build(spec.name, spec.read_bytes(), spec.parent).deployments
+    program = Program(built.project, PurePosixPath("tiny/tiny.pt"))
+    archived = deployment(spec, Bundle(programs=(program,), archives=(ARCHIVE,)))
+
+    written = [
+        (export_bundle(archived, TEXTS, tmp_path / "build") / "model-store/tiny.mar").read_bytes()
+        for _ in range(2)
+    ]
+
+    folder = tmp_path / "build/tiny/triton"
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert files == ["config/config.properties", "model-store/tiny.mar"]
+    assert not (folder / "tiny").exists()
+    assert written[0] == written[1]
+    with zipfile.ZipFile(folder / "model-store/tiny.mar") as archive:
+        manifest = json.loads(archive.read("MAR-INF/MANIFEST.json"))
+        assert sorted(archive.namelist()) == [
+            "MAR-INF/MANIFEST.json",
+            "handler.py",
+            "requirements.txt",
+            "tiny.pt",
+        ]
+    assert manifest["model"]["requirementsFile"] == "requirements.txt"
+
+
+def write_archive(path: Path, model: Mapping[str, Any] | None = None) -> None:
+    """Write what stands for an archive of the user's own."""
+    described = {"modelName": "tiny", "modelVersion": "1.0"} if model is None else model
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": described}))
+
+
+def prebuilt(spec: Path, source: str = "given.mar", sha256: str | None = None) -> Deployment:
+    [built] = pipeline.build(spec.name, spec.read_bytes(), spec.parent).deployments
+    path = PurePosixPath("model-store/tiny.mar")
+    return deployment(
+        spec, Bundle(prebuilt=(Prebuilt(built.project, path, source, sha256, "tiny", "1.0"),))
+    )
+
+
+def prebuilt_refusal(spec: Path, output: Path, sha256: str | None = None) -> Diagnostic:
+    with pytest.raises(Rejected) as caught:
+        export_bundle(prebuilt(spec, sha256=sha256), [], output)
+    [diagnostic] = caught.value.diagnostics
+    assert not output.exists()
+    return diagnostic
+
+
+def test_an_archive_that_is_there_already_is_copied(tmp_path: Path) -> None:
+    write_archive(tmp_path / "given.mar")
+    spec = write_spec(tmp_path)
+    sha256 = hashlib.sha256((tmp_path / "given.mar").read_bytes()).hexdigest()
+
+    folder = export_bundle(prebuilt(spec, sha256=sha256), [], tmp_path / "build")
+
+    copied = (folder / "model-store/tiny.mar").read_bytes()
+    assert copied == (tmp_path / "given.mar").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("model", "message", "hint"),
+    [
+        (
+            {"modelName": "other", "modelVersion": "1.0"},
+            "the archive holds model `other`, and the server loads `tiny`",
+            "write targets.torchserve.names: {model: other}",
+        ),
+        (
+            {"modelName": "tiny", "modelVersion": "3.0"},
+            "the archive holds version 3.0, and the server loads 1.0",
+            "write model.version: 3",
+        ),
+        (
+            {"modelName": "tiny", "modelVersion": "2024-05"},
+            "the archive holds version 2024-05, and the server loads 1.0",
+            "make the archive anew with --version 1.0",
+        ),
+    ],
+)
+def test_refuses_an_archive_of_another_model(
+    tmp_path: Path, model: dict[str, str], message: str, hint: str
+) -> None:
+    write_archive(tmp_path / "given.mar", model)
+
+    told = prebuilt_refusal(write_spec(tmp_path), tmp_path / "build")
+
+    assert (told.message, told.hint) == (message, hint)
+
+
+def test_refuses_an_archive_that_is_not_there(tmp_path: Path) -> None:
+    told = prebuilt_refusal(write_spec(tmp_path), tmp_path / "build")
+
+    assert told.message == "there is no file `given.mar`"
+
+
+def test_refuses_an_archive_with_another_checksum(tmp_path: Path) -> None:
+    write_archive(tmp_path / "given.mar")
+
+    told = prebuilt_refusal(write_spec(tmp_path), tmp_path / "build", sha256="0" * 64)
+
+    assert told.message.startswith("`given.mar` has the sha256 ")
+
+
+def test_refuses_what_is_no_archive(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    (tmp_path / "given.mar").write_bytes(b"no zip")
+    no_zip = prebuilt_refusal(spec, tmp_path / "build")
+    with zipfile.ZipFile(tmp_path / "given.mar", "w") as archive:
+        archive.writestr("handler.py", "")
+    no_manifest = prebuilt_refusal(spec, tmp_path / "build")
+    with zipfile.ZipFile(tmp_path / "given.mar", "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", "[]")
+    no_model = prebuilt_refusal(spec, tmp_path / "build")
+
+    assert no_zip.message == "the archive is no zip file: File is not a zip file"
+    assert no_manifest.message == "the archive has no MAR-INF/MANIFEST.json"
+    assert no_model.message == "the archive's MAR-INF/MANIFEST.json has no map `model`"
+
+
+def test_a_refusal_stands_in_the_spec_that_the_model_came_from(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    path = write_spec(tmp_path / "other", shape="[N, 5]")
+    [other] = pipeline.build("other.yaml", path.read_bytes(), path.parent).deployments
+    bundle = Bundle(programs=(Program(other.project, PurePosixPath("other.pt")),))
+    own = deployment(write_spec(tmp_path), bundle)
+    served = (Served(other.project, other.options, other.document),)
+    both = replace(own, project=replace(own.project, also_serves=served))
+
+    with pytest.raises(Rejected) as caught:
+        export_bundle(both, [], tmp_path / "build")
+
+    [told] = caught.value.diagnostics
+    assert told.path == "other.yaml"
+    assert told.message == "output `y` has shape [1, 2] for batches of 1"
+
+
+def test_an_export_that_fails_leaves_other_bundles_alone(tmp_path: Path) -> None:
+    (tmp_path / "build/tiny").mkdir(parents=True)
+    (tmp_path / "build/tiny/note").write_text("mine")
+
+    refusal(write_spec(tmp_path, "make = 3\n"), tmp_path / "build")
+
+    assert os.listdir(tmp_path / "build/tiny") == ["note"]

@@ -150,4 +150,6 @@ def test_the_installed_command_says_what_export_needs(installed: Path, tmp_path:
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=clean())
 
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == ("gen: gen export needs torch: pip install 'serving-generator[export]'\n")
+    assert ran.stderr == (
+        "gen: gen export needs torch: install serving-generator with its extra `export`\n"
+    )

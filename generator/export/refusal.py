@@ -11,3 +11,9 @@ class Refusal(Exception):
         self.pointer = pointer
         self.message = message
         self.hint = hint
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says first, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -18,7 +18,9 @@ def export_torchscript(project: Project, module: torch.nn.Module) -> torch.jit.S
     """The program, in evaluation mode; raises Refusal where it differs from the spec.
 
     A trace is taken with batches of two, and held against the eager module with other values
-    and, where the model has a batch dimension, with batches of one and three.
+    and, where the model has a batch dimension, with batches of one and three. Transforms that
+    run in the model are no part of this program: `embed` scripts them around it, whatever
+    export.method made it with, for a trace has seen inputs of one size only.
     """
     program = _program(project, module)
     sizes = (1, 3) if project.model.inputs[0].has_batch else (1,)
@@ -27,7 +29,7 @@ def export_torchscript(project: Project, module: torch.nn.Module) -> torch.jit.S
         expected = run(module, inputs)
         _compare_signature(project, expected, size)
         for index, (want, got) in enumerate(zip(expected, run(program, inputs), strict=True)):
-            if not torch.allclose(want, got, rtol=1e-4, atol=1e-5, equal_nan=True):
+            if not answers_like(got, want):
                 name = project.model.outputs[index].name
                 message = f"the {project.export.method}d program answers otherwise in `{name}`"
                 hint = "a trace follows one path: use method: script, or take the branches out"
@@ -65,20 +67,53 @@ def run(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torc
     raise Refusal(("model", "outputs"), message, "wrap the module in one that returns tensors")
 
 
+def scripted(module: torch.nn.Module) -> torch.jit.ScriptModule:
+    """The module compiled from its source; raises what the compiler raises."""
+    with _deprecation_known():
+        return torch.jit.script(module)
+
+
+@contextlib.contextmanager
+def own_types() -> Iterator[None]:
+    """Keep the types of programs apart from those of earlier ones in this process.
+
+    A program names its types, and a name that is taken gets a number: without this, its bytes
+    would tell what was exported before it. The names are those of torch 2.4 to 2.13.
+    """
+    former = torch.jit._state._python_cu
+    torch.jit._state._python_cu = torch._C.CompilationUnit()
+    _forget_types()
+    try:
+        yield
+    finally:
+        torch.jit._state._python_cu = former
+        _forget_types()
+
+
+def _forget_types() -> None:
+    torch.jit._state._clear_class_state()
+    torch.jit._state._jit_caching_layer.clear()
+    torch.jit._recursive.concrete_type_store = torch.jit._recursive.ConcreteTypeStore()
+
+
+def answers_like(got: torch.Tensor, wanted: torch.Tensor) -> bool:
+    """Whether a program's output is the module's, but for the order of float32 operations."""
+    return bool(torch.allclose(wanted, got, rtol=1e-4, atol=1e-5, equal_nan=True))
+
+
 def _program(project: Project, module: torch.nn.Module) -> torch.jit.ScriptModule:
     if isinstance(module, torch.jit.ScriptModule):
         return module
-    with _deprecation_known():
-        if project.export.method == "script":
-            try:
-                return torch.jit.script(module)
-            except Exception as error:  # the compiler raises many kinds, all about the user's code
-                message = f"the module cannot be scripted: {' '.join(str(error).split())[:300]}"
-                raise Refusal(("export", "method"), message, "use method: trace") from error
-        inputs = sample_inputs(project, batch_size=2, seed=SEED)
-        run(module, inputs)
-        with torch.inference_mode():
-            return torch.jit.trace(module, inputs, check_trace=False)
+    if project.export.method == "script":
+        try:
+            return scripted(module)
+        except Exception as error:  # the compiler raises many kinds, all about the user's code
+            message = f"the module cannot be scripted: {' '.join(str(error).split())[:300]}"
+            raise Refusal(("export", "method"), message, "use method: trace") from error
+    inputs = sample_inputs(project, batch_size=2, seed=SEED)
+    run(module, inputs)
+    with _deprecation_known(), torch.inference_mode():
+        return torch.jit.trace(module, inputs, check_trace=False)
 
 
 def _sample(tensor: Tensor, batch_size: int, generator: torch.Generator) -> torch.Tensor:

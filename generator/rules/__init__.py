@@ -1,7 +1,7 @@
 """Rules that hold for every target; a target's own stand in its package."""
 
 from generator.rules import model, perf, resources, serving, tensors, transforms
-from generator.targets.base import Rule
+from generator.target import Rule
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "model": model.RULES,

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from generator.document import Pointer
 from generator.problem import Problem
 from generator.project import Project
-from generator.targets.base import Rule
+from generator.target import Rule
+from generator.transforms.embedded import is_embedded
 
 
 def source_and_program(project: Project) -> Iterator[Problem]:
@@ -13,9 +15,6 @@ def source_and_program(project: Project) -> Iterator[Problem]:
     if model.source and model.program:
         hint = "remove one of `source` and `program`"
         yield Problem(("model", "program"), "`program` contradicts `source`", hint, at_key=True)
-    elif not model.source and not model.program:
-        hint = "add `source: file.py:callable`, or `program:` with an exported file"
-        yield Problem(("model",), "the model has neither `source` nor `program`", hint)
 
 
 def program_with_parts_of_a_source(project: Project) -> Iterator[Problem]:
@@ -31,10 +30,70 @@ def program_with_parts_of_a_source(project: Project) -> Iterator[Problem]:
 
 def source_file_missing(project: Project) -> Iterator[Problem]:
     """`gen export` imports this file; it stands in the repository beside the spec."""
-    path, _, _ = (project.model.source or "").rpartition(":")
-    if path.endswith(".py") and not (project.folder / path).is_file():
-        hint = "paths start at the spec's folder"
-        yield Problem(("model", "source"), f"there is no file `{path}`", hint)
+    yield from _missing(project, ("model", "source"), _file(project.model.source))
+
+
+def convert_file_missing(project: Project) -> Iterator[Problem]:
+    """`gen export` imports this file too."""
+    weights = project.model.weights
+    at: Pointer = ("model", "weights", "convert")
+    yield from _missing(project, at, _file(weights.convert if weights else None))
+
+
+def file_missing(project: Project) -> Iterator[Problem]:
+    """These files are copied beside the handler that needs them."""
+    for index, path in enumerate(project.model.files):
+        yield from _missing(project, ("model", "files", index), path)
+
+
+def _file(function: str | None) -> str:
+    """The file of `file.py:name`; empty for a function of a package."""
+    path, _, _ = (function or "").rpartition(":")
+    return path if path.endswith(".py") else ""
+
+
+def _missing(project: Project, at: Pointer, path: str) -> Iterator[Problem]:
+    if path and not (project.folder / path).is_file():
+        yield Problem(at, f"there is no file `{path}`", "paths start at the spec's folder")
+
+
+def weights_path_and_url(project: Project) -> Iterator[Problem]:
+    """Weights lie in a file beside the spec or are downloaded; one of them says from where."""
+    weights = project.model.weights
+    if not weights:
+        return
+    at: Pointer = ("model", "weights")
+    if weights.path and weights.url:
+        message = "`url` contradicts `path`"
+        yield Problem((*at, "url"), message, "remove one of `path` and `url`", at_key=True)
+    elif not weights.path and not weights.url:
+        hint = "add `path:` with a file of torch.save, or `url:` with its `sha256:`"
+        yield Problem(at, "the weights have neither `path` nor `url`", hint)
+
+
+def url_without_sha256(project: Project) -> Iterator[Problem]:
+    """What a URL answers can change; the export of a spec must not."""
+    weights = project.model.weights
+    if weights and weights.url and not weights.sha256:
+        hint = "add `sha256:`, or its first 8 digits as torchvision's file names carry them"
+        message = "weights from a `url` need their `sha256`"
+        yield Problem(("model", "weights", "url"), message, hint, at_key=True)
+
+
+def state_dict_of_a_program(project: Project) -> Iterator[Problem]:
+    """A state_dict is for a handler that builds the module from source, and a program has none."""
+    if project.model.program and project.export.format == "state_dict":
+        message = "an exported program cannot become a state_dict"
+        hint = "remove `format`, or name a `source` instead of `program`"
+        yield Problem(("export", "format"), message, hint)
+
+
+def state_dict_with_transforms_inside(project: Project) -> Iterator[Problem]:
+    """With run_in: model the steps become code of the program, and a state_dict has no code."""
+    if is_embedded(project.transforms) and project.export.format == "state_dict":
+        message = "a state_dict cannot hold the transforms of run_in: model"
+        hint = "remove `format`, or choose another run_in"
+        yield Problem(("export", "format"), message, hint)
 
 
 def class_names_do_not_match_output(project: Project) -> Iterator[Problem]:
@@ -54,5 +113,11 @@ RULES: tuple[Rule, ...] = (
     source_and_program,
     program_with_parts_of_a_source,
     source_file_missing,
+    convert_file_missing,
+    file_missing,
+    weights_path_and_url,
+    url_without_sha256,
+    state_dict_of_a_program,
+    state_dict_with_transforms_inside,
     class_names_do_not_match_output,
 )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from generator.problem import Problem
 from generator.project import Project
 from generator.resources import seconds
-from generator.targets.base import Rule
+from generator.target import Rule
 
 
 def percentiles_reversed(project: Project) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from generator.document import Pointer
 from generator.problem import Problem
 from generator.project import ComponentHardware, Hardware, Project
 from generator.resources import amount
-from generator.targets.base import Rule
+from generator.target import Rule
 
 LEAST_MEMORY = 16 * 2**20
 MOST_CPUS, MOST_MEMORY = "10000", "1024Ti"

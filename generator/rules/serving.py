@@ -6,7 +6,7 @@ from generator.document import Pointer
 from generator.problem import Problem
 from generator.project import Project, ReplicaRange
 from generator.resources import seconds, whole_seconds
-from generator.targets.base import Rule
+from generator.target import Rule
 
 
 def batching_without_batch_dimension(project: Project) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from generator.document import Pointer
 from generator.problem import Problem
 from generator.project import Project, Tensor
-from generator.targets.base import Rule
+from generator.target import Rule
 
 
 def tensors(project: Project) -> Iterator[tuple[Pointer, Tensor]]:

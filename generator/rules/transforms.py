@@ -8,7 +8,7 @@ from generator import transforms
 from generator.document import Pointer
 from generator.problem import Problem
 from generator.project import Dimension, Project, Tensor
-from generator.targets.base import Rule
+from generator.target import Rule
 from generator.transforms import Mismatch, Value
 
 
