@@ -8,7 +8,7 @@ from generator.document import Document
 from generator.pipeline import Build
 from generator.problem import Problem, located
 from generator.specs import Spec
-from generator.validate import Selection
+from generator.views import Selection
 
 Failure = Rejected | CannotRun
 Outcome = Build | Failure

@@ -6,7 +6,7 @@ import json
 from generator import schema
 from generator.schema import Schema
 from generator.targets import TARGETS
-from generator.validate import OVERRIDABLE
+from generator.views import OVERRIDABLE
 
 _NOT_IN_AN_ENVIRONMENT = ("spec_version", "name", "targets", "environments")
 

@@ -11,7 +11,8 @@ from generator.document import Document, Pointer
 from generator.patches import MANIFESTS, Patch, patched
 from generator.problem import Problem, located
 from generator.render import render
-from generator.validate import EVERYTHING, Deployment, Selection, validate
+from generator.validate import Deployment, validate
+from generator.views import EVERYTHING, Selection
 
 
 @dataclass(frozen=True)

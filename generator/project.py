@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from generator.document import Document
+
 Dtype = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 RunIn = Literal["component", "model", "server", "client"]
 Protocol = Literal["v1", "v2", "native"]
@@ -39,9 +41,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Weights:
-    """A state_dict, saved by torch.save; the path is relative to the spec."""
+    """A state_dict, saved by torch.save: a path relative to the spec, or a URL with its checksum.
 
-    path: str
+    `sha256` holds the first 8 to 64 hexadecimal digits. `convert` is a function, file.py:name,
+    that makes the module's state_dict of what the file holds.
+    """
+
+    path: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+    convert: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,12 @@ class Model:
     version: int = 1
     class_names: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Export:
-    format: Literal["torchscript"] = "torchscript"
+    format: Literal["torchscript", "state_dict"] = "torchscript"
     method: Literal["trace", "script"] = "trace"
 
 
@@ -201,3 +211,17 @@ class Project:
     kubernetes: Kubernetes = Kubernetes()
     images: Images | None = None
     perf: Perf | None = None
+    accepted_warnings: dict[str, str] = field(default_factory=dict)
+    also_serves: tuple["Served", ...] = ()
+
+
+@dataclass(frozen=True)
+class Served:
+    """Another project whose model the same server holds, with its options of the same target.
+
+    `document` is its spec, which diagnostics about it point into.
+    """
+
+    project: Project
+    options: object
+    document: Document

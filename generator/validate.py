@@ -1,25 +1,21 @@
 """Turn a document into projects, or say everything that is wrong with it at once."""
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from generator import class_names, schema
-from generator.diagnostics import Diagnostic, Rejected, in_file_order, shown
-from generator.document import Document, Pointer, merged
+from generator import class_names, schema, source
+from generator.diagnostics import Diagnostic, Rejected, in_file_order
+from generator.document import Document, Pointer
 from generator.problem import Problem, did_you_mean, located
-from generator.project import Project
+from generator.project import Project, Served
 from generator.rules import RULES
+from generator.target import Target
 from generator.targets import TARGETS
-from generator.targets.base import Target
-
-OVERRIDABLE = ("model", "storage", "transforms", "serving", "hardware", "images", "kubernetes")
-"""What a target may say for itself, merged over the project's."""
-MOST_ENVIRONMENTS = 100
+from generator.views import EVERYTHING, OVERRIDABLE, Selection, View, framed, views
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,23 +28,6 @@ class Deployment:
     document: Document
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which targets and environments are asked for; empty means all."""
-
-    targets: tuple[str, ...] = ()
-    environments: tuple[str, ...] = ()
-
-    def has_target(self, name: str) -> bool:
-        return not self.targets or name in self.targets
-
-    def has_environment(self, name: str | None) -> bool:
-        return not self.environments or name in self.environments
-
-
-EVERYTHING = Selection()
-
-
 def validate(
     document: Document, selection: Selection = EVERYTHING
 ) -> tuple[list[Deployment], tuple[Diagnostic, ...]]:
@@ -56,151 +35,28 @@ def validate(
 
     Shapes are checked first: rules run only on a spec whose shape is right everywhere.
     """
-    flaws = _located(_framed(document), "schema", document)
-    views = list(_views(document, selection))
-    for view in views:
+    flaws = _located(framed(document), "schema", document)
+    seen = list(views(document, selection))
+    for view in seen:
         flaws += _shaped(view)
     if flaws:
         raise Rejected(flaws)
-    deployments = list(map(_deployment, views))
-    for deployment in deployments:
-        flaws += _judged(deployment)
+    deployments = []
+    for view in seen:
+        deployment, problems = _with_served(_deployment(view))
+        deployments.append(deployment)
+        flaws += [*problems, *_judged(deployment)]
+    flaws += _collisions(deployments)
     if any(flaw.severity == "error" for flaw in flaws):
         raise Rejected(flaws)
     return deployments, in_file_order(flaws)
-
-
-@dataclass(frozen=True)
-class _View:
-    """A spec as it stands for one target in one environment, still plain data."""
-
-    document: Document
-    target: Target | None
-    """None where the spec names none that is known: only its shape is looked at."""
-    environment: str | None
-    storage_is_verbatim: bool
 
 
 def _located(problems: Iterable[Problem], rule: str, document: Document) -> list[Diagnostic]:
     return [located(problem, rule, document) for problem in problems]
 
 
-def _framed(document: Document) -> Iterator[Problem]:
-    """What must hold before environments and targets can be merged into views."""
-    yield from _map_of_maps(document.data, ("targets",), "target", TARGETS)
-    environments = document.data.get("environments", {})
-    yield from _map_of_maps(document.data, ("environments",), "environment", None)
-    if not isinstance(environments, dict):
-        return
-    if len(environments) > MOST_ENVIRONMENTS:
-        message = f"{len(environments)} environments are more than the {MOST_ENVIRONMENTS} allowed"
-        yield Problem(("environments",), message, "move some to a spec of their own", at_key=True)
-    for name, environment in environments.items():
-        at: Pointer = ("environments", name)
-        if name in TARGETS:
-            message = f"environment `{name}` has a target's name"
-            yield Problem(at, message, "call the environment otherwise", at_key=True)
-        elif not _ENVIRONMENT_NAME.fullmatch(name):
-            message = f"`{shown(name)}` is not a DNS label of at most 63 characters"
-            hint = "use lower-case letters, digits and inner hyphens"
-            yield Problem(at, message, hint, at_key=True)
-        if isinstance(environment, dict):
-            for key in ("spec_version", "name", "environments"):
-                if key in environment:
-                    message = f"an environment cannot set `{key}`"
-                    yield Problem((*at, key), message, "remove it", at_key=True)
-            yield from _map_of_maps(environment, (*at, "targets"), "target", TARGETS)
-            if _targets([document]) and not _targets(_layers(document, name)):
-                message = f"environment `{name}` leaves no target"
-                hint = "keep or add one"
-                yield Problem((*at, "targets"), message, hint, at_key=True)
-
-
-_ENVIRONMENT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-def _map_of_maps(
-    data: dict[str, object], at: Pointer, noun: str, known: Iterable[str] | None
-) -> Iterator[Problem]:
-    """The value at the last key of a pointer is a map of maps (or nothing), with known keys."""
-    if at[-1] not in data:
-        return
-    value = data[str(at[-1])]
-    if not isinstance(value, dict) or not value:
-        such = f"{next(iter(known))}: {{}}" if known else "production: {...}"
-        message = f"`{at[-1]}` is not a map that names a {noun}"
-        yield Problem(at, message, f"name one, such as `{such}`", at_key=True)
-        return
-    for name, item in value.items():
-        if known is not None and name not in known:
-            message = f"unknown {noun} `{shown(name)}`"
-            yield Problem((*at, name), message, did_you_mean(name, known), at_key=True)
-        elif not isinstance(item, dict | None):
-            message = f"{noun} `{shown(name)}` is not a map"
-            yield Problem((*at, name), message, f"write what the {noun} sets, or nothing")
-
-
-def _views(document: Document, selection: Selection) -> Iterator[_View]:
-    environments = document.data.get("environments")
-    names = list(environments)[:MOST_ENVIRONMENTS] if isinstance(environments, dict) else []
-    for environment in filter(selection.has_environment, names or [None]):
-        layers = _layers(document, environment)
-        targets = _targets(layers)
-        for target in filter(selection.has_target, targets):
-            yield _view(layers, TARGETS[target], environment)
-        if not targets:
-            yield _view(layers, None, environment)
-
-
-def _layers(document: Document, environment: str | None) -> list[Document]:
-    if environment is None:
-        return [document]
-    return [document, document.part(("environments", environment))]
-
-
-def _targets(layers: list[Document]) -> list[str]:
-    return [target for target in TARGETS if _is_wanted(target, layers)]
-
-
-def _is_wanted(target: str, layers: list[Document]) -> bool:
-    """A bare `triton:` names the target in the project and removes it in an environment."""
-    wanted = False
-    for number, layer in enumerate(layers):
-        targets = layer.data.get("targets")
-        if isinstance(targets, dict) and target in targets:
-            wanted = number == 0 or targets[target] is not None
-    return wanted
-
-
-def _view(layers: list[Document], target: Target | None, environment: str | None) -> _View:
-    """The layers over each other: project, its target's own, environment, its target's own."""
-    view: Document | None = None
-    verbatim = False
-    for layer in layers:
-        project = layer.only(key for key in layer.data if key != "environments")
-        own = layer.part(("targets", target.name)) if target else layer.only(())
-        if "targets" in layer.data:
-            project = _with_options(project, own, target)
-        for part in (project, own.only(OVERRIDABLE)):
-            storage = part.data.get("storage")
-            if isinstance(storage, dict) and "uri" in storage:
-                verbatim = part is not project
-            view = merged(view, part) if view else part
-    assert view is not None  # there is at least the spec itself
-    return _View(view, target, environment, verbatim)
-
-
-def _with_options(layer: Document, own: Document, target: Target | None) -> Document:
-    """The layer with one target's options as its only target."""
-    name = target.name if target else ""
-    options = own.only(key for key in own.data if key not in OVERRIDABLE)
-    places = {p: place for p, place in layer.places.items() if p[:1] != ("targets",)}
-    places[("targets",)] = layer.places[("targets",)]
-    places |= {("targets", name, *p): place for p, place in options.places.items()}
-    return Document(layer.folder, layer.data | {"targets": {name: options.data}}, places)
-
-
-def _shaped(view: _View) -> Iterator[Diagnostic]:
+def _shaped(view: View) -> Iterator[Diagnostic]:
     """What the schemas refuse, and a class name file that cannot be read."""
     document = view.document
     problems = list(schema.problems(schema.project_schema(), document))
@@ -222,7 +78,7 @@ def _class_names(document: Document) -> object:
     return class_names.read(document.folder, names) if isinstance(names, str) else names
 
 
-def _deployment(view: _View) -> Deployment:
+def _deployment(view: View) -> Deployment:
     """The typed image of a view whose shape is right."""
     target = view.target
     assert target is not None  # or the shape was not right
@@ -262,13 +118,126 @@ def _step(step: str | dict[str, object]) -> dict[str, object]:
     return {"operation": operation, "arguments": arguments}
 
 
-def _bundle_uri(uri: str, view: _View, target: Target) -> str:
+def _bundle_uri(uri: str, view: View, target: Target) -> str:
     if view.storage_is_verbatim:
         return uri
     return "/".join(filter(None, (uri.rstrip("/"), view.environment, target.name)))
 
 
+def _with_served(deployment: Deployment) -> tuple[Deployment, list[Diagnostic]]:
+    """The deployment with what it serves beside its own model, and what is wrong with that."""
+    served: list[Served] = []
+    flaws: list[Diagnostic] = []
+    for index, path in enumerate(getattr(deployment.options, "also_serves", ())):
+        try:
+            other = _served(deployment, path)
+            served.append(Served(other.project, other.options, other.document))
+        except _CannotServe as reason:
+            at: Pointer = ("targets", deployment.target.name, "also_serves", index)
+            problem = Problem(at, str(reason), reason.hint)
+            flaws.append(located(problem, _ALSO_SERVES, deployment.document))
+        except Rejected as rejected:
+            flaws += rejected.diagnostics
+    project = replace(deployment.project, also_serves=tuple(served))
+    return replace(deployment, project=project), flaws
+
+
+class _CannotServe(Exception):
+    """Why another spec's model cannot stand on the same server."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+_ALSO_SERVES = "also-serves/cannot-be-served"
+
+
+def _served(deployment: Deployment, path: str) -> Deployment:
+    """Another spec for the same target and environment; raises _CannotServe or Rejected."""
+    file, target = deployment.project.folder / path, deployment.target.name
+    try:
+        document = source.load(str(file), file.read_bytes(), file.parent)
+    except OSError as error:
+        hint = "paths start at the spec's folder"
+        raise _CannotServe(f"cannot read `{path}`: {error.strerror}", hint) from None
+    if any(_also_serves(document.data, target)):
+        hint = "list all of them here"
+        raise _CannotServe(f"`{path}` itself has also_serves", hint)
+    environment = deployment.project.environment
+    environments = (environment,) if environment and "environments" in document.data else ()
+    others, _ = validate(document, Selection((target,), environments))
+    if len(others) != 1:
+        among = f" in environment `{environment}`" if environment else ", or has environments"
+        hint = f"name `{target}` in its targets" + (", and the environment" if environment else "")
+        raise _CannotServe(f"`{path}` has no single target {target}{among}", hint)
+    return others[0]
+
+
+def _also_serves(data: Mapping[str, object], target: str) -> Iterator[object]:
+    """What a spec names under also_serves of a target, in any environment."""
+    environments = data.get("environments")
+    layers = [data, *(environments.values() if isinstance(environments, dict) else ())]
+    for layer in layers:
+        targets = layer.get("targets") if isinstance(layer, Mapping) else None
+        options = targets.get(target) if isinstance(targets, dict) else None
+        if isinstance(options, dict) and options.get("also_serves"):
+            yield options["also_serves"]
+
+
+def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
+    """Two targets of one project that are called the same, where both cannot be.
+
+    The same service may be meant, so that one target takes the other's place; an image never is.
+    """
+    seen: dict[tuple[str | None, str], str] = {}
+    for deployment in deployments:
+        project, target = deployment.project, deployment.target
+        names = target.names(project, deployment.options)
+        where = f"targets.{target.name}.names"
+        at: Pointer = ("targets", target.name)
+        environment = f" in environment {project.environment}" if project.environment else ""
+        for image in (*names.images, *names.bundled):
+            builder = target.name + (environment if image in names.bundled else "")
+            other = seen.setdefault((None, image), builder)
+            if other != builder:
+                message = f"{other} builds image `{image}` too, with other content"
+                problem = Problem(at, message, f"set {where}.images", at_key=True)
+                yield located(problem, "names/same-image", deployment.document)
+        if names.service and _SAME_SERVICE not in project.accepted_warnings:
+            other = seen.setdefault((project.environment, names.service), target.name)
+            if other != target.name:
+                message = f"{other} makes {names.service} too: the one applied last replaces it"
+                hint = f"set {where}.service, or accept {_SAME_SERVICE} where that is meant"
+                problem = Problem(at, message, hint, severity="warning", at_key=True)
+                yield located(problem, _SAME_SERVICE, deployment.document)
+
+
+_SAME_SERVICE = "names/same-service"
+
+
 def _judged(deployment: Deployment) -> Iterator[Diagnostic]:
+    """What the rules say, but for the warnings that the spec accepts."""
+    accepted = deployment.project.accepted_warnings
+    known = {_name(area, rule) for area, rules in _rules().items() for rule in rules}
+    known.add(_SAME_SERVICE)
+    for name in accepted:
+        if name not in known:
+            at: Pointer = ("accepted_warnings", name)
+            message = f"there is no rule `{name}`"
+            problem = Problem(at, message, did_you_mean(name, known), at_key=True)
+            yield located(problem, "accepted-warnings/unknown-rule", deployment.document)
+    for flaw in _found(deployment):
+        if flaw.severity == "error" or flaw.rule not in accepted:
+            yield flaw
+
+
+def _rules() -> dict[str, tuple[Callable[..., Iterator[Problem]], ...]]:
+    """All rules by the word that their names begin with."""
+    return {**RULES, **{target.name: target.rules for target in TARGETS.values()}}
+
+
+def _found(deployment: Deployment) -> Iterator[Diagnostic]:
     """What the rules say, under their names."""
     project, target, document = deployment.project, deployment.target, deployment.document
     for area, rules in RULES.items():

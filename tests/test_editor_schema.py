@@ -14,7 +14,7 @@ import yaml
 
 from generator import schema
 from generator.editor_schema import editor_schema
-from generator.project import Project
+from generator.project import Project, Served
 from generator.targets import TARGETS
 
 ROOT = Path(__file__).parent.parent
@@ -182,15 +182,22 @@ def real_defaults(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         nested = of_dataclass(hints[field.name])
-        plain = None if nested or field.default in (dataclasses.MISSING, ()) else field.default
+        if nested is Served:  # other specs, which also_serves of the options names
+            continue
+        is_plain = not nested or isinstance(field.default, str)
+        plain = field.default if is_plain and field.default not in NOTHING else None
         yield f"{prefix}{field.name}", plain
         if nested:
             yield from real_defaults(nested, f"{prefix}{field.name}.")
 
 
+NOTHING = (dataclasses.MISSING, ())
+
+
 def comparable(defaults: Iterator[tuple[str, Any]]) -> dict[str, Any]:
     """Defaults by path, without what is another in the schema than in the dataclass on purpose."""
     opaque = ("patches.", "transforms.preprocess.", "transforms.postprocess.", "names.images.")
+    opaque += ("archive.", "accepted_warnings.")
     return {
         path: value
         for path, value in defaults

@@ -40,6 +40,7 @@ FULL: dict[str, Any] = {
         "outputs": [{"name": "base_output", "dtype": "float32", "shape": ["N", 2]}],
         "class_names": ["base class name", "other"],
         "requirements": ["base-requirement==1.0"],
+        "files": ["base-file.txt"],
     },
     "storage": {"uri": "s3://base-uri/models", "secret": "base-secret"},
     "transforms": {
@@ -100,7 +101,35 @@ FULL: dict[str, Any] = {
         "warm_up": "4s",
         "slo": {"p50": "11ms", "p95": "22ms", "p99": "99ms"},
     },
+    "accepted_warnings": {"torchserve/end-of-life": "base reason"},
     "targets": {
+        "torchserve": {
+            "platform": "kserve",
+            "base_image": "base.registry/acme/torchserve:base-tag",
+            "settings": {"vmargs": "base arguments"},
+            "names": {
+                "service": "base-served",
+                "model": "base-served-model",
+                "images": {
+                    "transformer": "base.registry/acme/served-transformer",
+                    "perf": "base.registry/acme/served-perf",
+                },
+            },
+            "patches": [
+                {
+                    "manifest": "inferenceservice.yaml",
+                    "merge": {"metadata": {"annotations": {"served": "base served value"}}},
+                    "json": [
+                        {"op": "add", "path": "/metadata/annotations/more", "value": "base more"},
+                        {
+                            "op": "copy",
+                            "from": "/metadata/annotations/served",
+                            "path": "/metadata/annotations/again",
+                        },
+                    ],
+                }
+            ],
+        },
         "triton": {
             "runtime": "base-runtime",
             "runtime_version": "26.10-py3",
@@ -126,7 +155,7 @@ FULL: dict[str, Any] = {
                     ],
                 }
             ],
-        }
+        },
     },
 }
 FREE = [  # text that no schema limits
@@ -136,12 +165,26 @@ FREE = [  # text that no schema limits
 ]
 NEVER_ALONE = {
     "model.class_names": "a file's name: tests/test_class_names.py",
+    "model.weights.url": "excludes `path`, and is not rendered",
+    "model.weights.sha256": "is not rendered: tests/test_weights.py",
+    "model.weights.convert": "names a file: tests/test_weights.py",
+    "model.files[]": "names a file: tests/test_rules.py",
     "model.program": "excludes `source`, and is not rendered",
     "hardware.components.*<key>": "a rule knows every component: tests/test_rules.py",
     "model.inputs[].shape[]": "one letter; a rule reads it: tests/test_transforms.py",
     "model.outputs[].shape[]": "one letter; a rule reads it: tests/test_transforms.py",
-    "targets.triton.patches[].json[].from": "a JSON pointer: tests/test_patches.py",
-    "targets.triton.patches[].json[].path": "a JSON pointer: tests/test_patches.py",
+    "targets.torchserve.also_serves[]": "names a file: tests/test_rules.py",
+    "targets.torchserve.archive.uri": "excludes what is rendered: tests/test_rules.py",
+    "targets.torchserve.archive.sha256": "excludes what is rendered: tests/test_rules.py",
+    "targets.torchserve.handler": "names a file: tests/test_rules.py",
+    "targets.torchserve.names.images.torchserve": "of another platform: tests/test_rules.py",
+    "targets.torchserve.settings.*": "read by a twin: tests/test_torchserve_config.py",
+    "targets.torchserve.settings.*<key>": "a rule knows every key: tests/test_torchserve_config.py",
+    **{
+        f"targets.{target}.patches[].json[].{key}": "a JSON pointer: tests/test_patches.py"
+        for target in TARGETS
+        for key in ("from", "path")
+    },
 }
 
 
@@ -261,6 +304,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("specs")
     (folder / "net.py").write_text("")
     (folder / "steps.py").write_text("")
+    (folder / "base-file.txt").write_text("")
     return folder
 
 
@@ -408,7 +452,7 @@ def test_any_class_name_annotation_and_patched_value_is_rendered_as_it_is(
 
     files = files_of(data, folder)
 
-    texts = {path.name: file.text for path, file in files.items()}
+    texts = {path.name: file.text for path, file in files.items() if path.parts[0] == "triton"}
     assert texts["labels.txt"].split("\n") == [*names, ""]
     assert json.loads(texts["class_names.json"]) == list(names)
     for read in (yaml.safe_load, YAML(typ="safe", pure=True).load):

@@ -113,6 +113,7 @@ def test_patterns_do_not_end_before_a_last_line_break(path: Path) -> None:
     samples = [
         "a",
         "a/b",
+        "a/b:c",
         "a:b",
         "a.py:b",
         "A",
@@ -121,7 +122,10 @@ def test_patterns_do_not_end_before_a_last_line_break(path: Path) -> None:
         "a.yaml",
         "26.11-py3",
         "s3://a",
+        "https://a",
         "/a",
+        "0123456789abcdef" * 4,
+        "a.mar",
     ]
 
     for pattern in patterns:

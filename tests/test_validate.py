@@ -8,7 +8,8 @@ import pytest
 
 from generator.diagnostics import Diagnostic, Rejected
 from generator.source import load
-from generator.validate import EVERYTHING, Deployment, Selection, validate
+from generator.validate import Deployment, validate
+from generator.views import EVERYTHING, Selection
 
 BASE = """\
 spec_version: 1
@@ -63,6 +64,75 @@ def test_with_environments_the_base_alone_is_none() -> None:
 
 def test_a_bare_target_has_all_defaults() -> None:
     assert deployment("targets:\n  triton:\n").options == deployment().options
+
+
+OTHER = """\
+spec_version: 1
+name: two
+model:
+  program: other.pt
+  version: 3
+  inputs: [{name: image, dtype: float32, shape: [N, 3, 32, 32]}]
+  outputs: [{name: logits, dtype: float32, shape: [N, 2]}]
+images: {registry: docker.io/acme, tag: "1"}
+targets: {torchserve: {platform: docker, names: {model: second}}}
+"""
+BOTH = """\
+accepted_warnings: {torchserve/end-of-life: known}
+images: {registry: docker.io/acme, tag: "1"}
+hardware: {cpu: 2}
+targets: {torchserve: {platform: docker, also_serves: [more/two.yaml]}}
+"""
+
+
+def test_another_specs_model_is_served_beside(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/two.yaml").write_text(OTHER)
+
+    [served] = deployment(BOTH, folder=tmp_path).project.also_serves
+
+    assert (served.project.name, served.project.model.version) == ("two", 3)
+    assert served.project.folder == tmp_path / "more"
+    assert served.options.names.model == "second"
+
+
+def test_a_spec_served_beside_is_seen_in_the_same_environment(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    environments = "environments: {a: {model: {version: 7}}, b: {}}\n"
+    (tmp_path / "more/two.yaml").write_text(OTHER + environments)
+
+    found = deployments(BOTH + "environments: {a: {}, b: {}}\n", folder=tmp_path)
+
+    versions = [each.project.also_serves[0].project.model.version for each in found]
+    assert versions == [7, 3]
+
+
+def test_a_spec_served_beside_without_that_environment_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/two.yaml").write_text(OTHER + "environments: {b: {}}\n")
+
+    [diagnostic] = rejected(BOTH + "environments: {a: {}}\n", folder=tmp_path)
+
+    assert "environment `a`" in diagnostic.message
+
+
+def test_a_warning_that_is_accepted_is_not_told() -> None:
+    accepted = "accepted_warnings: {torchserve/end-of-life: known}\n"
+    text = "targets: {torchserve: {}}\n"
+
+    _, told = validate(load("spec.yaml", BASE + text, Path()))
+    _, left = validate(load("spec.yaml", BASE + text + accepted, Path()))
+
+    assert [warning.rule for warning in told] == ["torchserve/end-of-life"]
+    assert left == ()
+
+
+def test_an_error_cannot_be_accepted() -> None:
+    accepted = "accepted_warnings: {serving/replicas-reversed: known}\n"
+
+    told = rejected(TRITON + "serving: {replicas: {min: 3}}\n" + accepted)
+
+    assert [error.rule for error in told] == ["serving/replicas-reversed"]
 
 
 def test_an_environment_removes_a_target_with_null_and_keeps_the_other_environments() -> None:
