@@ -112,6 +112,22 @@ def test_every_door_of_the_docs_is_rendered_as_the_docs_say() -> None:
             assert ports[0]["name"] == "h2c"
 
 
+def test_every_torchserve_door_of_the_docs_is_rendered_as_the_docs_say() -> None:
+    spec = SPECS / "mnist.yaml"
+    build = pipeline.build(str(spec), spec.read_bytes(), spec.parent)
+    texts = {file.path.name: file.text for file in build.files}
+
+    listed = rows(ROOT / "docs/doors.md", "the handler takes")
+
+    paths = [
+        path.replace("<model>", "mnist") for takes, _, path, *_ in listed if takes != "tensors"
+    ]
+    assert [
+        path for path in paths if path.startswith("/") and f"`{path}`" not in texts["README.md"]
+    ] == []
+    assert len(paths) > 4
+
+
 def test_every_link_in_the_documents_leads_somewhere() -> None:
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 

@@ -118,7 +118,7 @@ FLEETING = {
     "a date": r"\b(19|20)\d\d-[01]\d-[0-3]\d\b",
     "a time of day": r"\b[0-2]\d:[0-5]\d:[0-5]\d\b",
     "this checkout": re.escape(str(ROOT)),
-    "somebody's home": rf"/home/\w|/Users/\w|{re.escape(str(Path.home()))}/",
+    "somebody's home": rf"/home/(?!model-server)\w|/Users/\w|{re.escape(str(Path.home()))}/",
     "a temporary folder": r"(?<![\w$}/])/(var/)?tmp/pytest",
     "the tool's version": rf"(generator|gen)\W{{1,3}}v?{re.escape(__version__)}",
     "a package registry": r"pypi\.|python(?:)hosted|conda\.|--(extra-)?index-url",

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from generator.diagnostics import Diagnostic, Rejected
+from generator.kserve.rules import adopted
 from generator.rules import RULES
 from generator.rules.tensors import tensors
 from generator.source import load
+from generator.target import Target
 from generator.targets import TARGETS
 from generator.validate import validate
 
@@ -35,6 +37,8 @@ TRANSFORMS = f"transforms: {{{READY}}}\n{IMAGES}"
 
 MODULES = [
     *(f"generator.rules.{area}" for area in RULES),
+    "generator.kserve.rules",
+    "generator.targets.torchserve.archive_rules",
     *(f"generator.targets.{name}.rules" for name in TARGETS),
 ]
 
@@ -146,6 +150,42 @@ def test_takes_pipelines_that_arrive(shape: str, steps: str) -> None:
     assert found(f"transforms: {{preprocess: {steps}}}\n{IMAGES}", model=model) == ()
 
 
+TORCHSERVE = "targets:\n  torchserve:\n"
+KNOWN = "accepted_warnings: {torchserve/end-of-life: known}\n"
+SERVER = f"transforms: {{run_in: server, {READY}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ("    deployment_mode: Knative\n", ""),
+        ("    serving: {transport: grpc}\n", ""),
+        ("    serving: {transport: grpc}\n", SERVER),
+        ("    serving: {protocol: native}\n", SERVER),
+        ("    serving: {protocol: v1}\n", TRANSFORMS),
+        ("    explain: {}\n", SERVER),
+        ("    serving: {batching: {max_size: 8}}\n", SERVER),
+        ("    archive: {uri: 's3://bucket/store/model.mar'}\n", ""),
+        ("    archive: job\n    storage: {uri: 'pvc://claim/models'}\n", ""),
+        ("    settings: {prefer_direct_buffer: true, netty_client_threads: 4}\n", ""),
+        ("    platform: docker\n", IMAGES),
+        ("    platform: docker\n    transforms: {run_in: model}\n", TRANSFORMS),
+        ("    platform: docker\n    job_queue_size: 10\n", f"{IMAGES}perf: {{rate: 10}}\n"),
+        ("    platform: kubernetes\n", f"{IMAGES}serving: {{replicas: {{min: 2, max: 2}}}}\n"),
+        ("    platform: kubernetes\n", f"{IMAGES}hardware: {{accelerator: nvidia}}\n"),
+    ],
+)
+def test_torchserve_takes(options: str, more: str) -> None:
+    assert found(more, KNOWN, targets=TORCHSERVE + options) == ()
+
+
+def test_a_delay_that_fills_its_batches_is_allowed() -> None:
+    options = "    serving: {batching: {max_size: 8, delay: 10ms}}\n"
+    more = f"{IMAGES}{NAMESPACE}perf: {{rate: 700}}\n"
+
+    assert found(more, KNOWN, targets=TORCHSERVE + options) == ()
+
+
 def test_uint8_arrives_at_a_model_that_takes_bytes() -> None:
     model = MODEL.replace("float32, shape: [N, 3, 32, 32]", "uint8, shape: [N, 32, 32, 3]")
 
@@ -212,11 +252,11 @@ def test_what_the_hint_says_mends_it(more: str, amended: str) -> None:
     assert found(amended) == ()
 
 
-def test_rules_are_listed_once_and_named_as_their_functions() -> None:
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_rules_are_listed_once_and_named_as_their_functions(target: Target) -> None:
     listed = [rule for rules in RULES.values() for rule in rules]
-    listed += [rule for target in TARGETS.values() for rule in target.rules]
 
-    names = [f"{rule.__module__}.{rule.__name__}" for rule in listed]
+    names = [f"{rule.__module__}.{rule.__name__}" for rule in (*listed, *target.rules)]
     assert len(names) == len(set(names))
 
 
@@ -225,9 +265,12 @@ def test_every_public_function_of_a_rule_module_is_listed_and_explains_itself(na
     module = importlib.import_module(name)
     rules = {
         function
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not name.startswith("_")
+        for word, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not word.startswith("_")
     }
 
-    assert rules - {tensors} == set(module.RULES)
+    tables = ("RULES", "SCALING_RULES", "COMPONENT_RULES")
+    listed = [rule for table in tables for rule in getattr(module, table, ())]
+    own = {rule for rule in listed if rule.__module__ == name}
+    assert rules - {tensors, adopted} == own
     assert all(rule.__doc__ for rule in rules)

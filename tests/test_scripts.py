@@ -166,7 +166,7 @@ def test_predict_sends_images(
 
     ran = run(script, protocol, *images, INGRESS_HOST="192.0.2.1", answers={"curl": (0, "{}")})
 
-    assert (ran.status, ran.out, ran.err) == (0, "{}\n", "")
+    assert (ran.status, ran.out, ran.err) == (0, "{}", "")
     kubectl, curl = ran.calls
     assert " ".join(kubectl.words) == (
         "kubectl get inferenceservice cifar10 --namespace models --output jsonpath={.status.url}"
@@ -270,9 +270,20 @@ def test_predict_sends_nothing_when_an_image_is_missing(
 
     ran = run(script, protocol, *photos(tmp_path), "missing.png", INGRESS_HOST="192.0.2.1")
 
-    assert ran.status != 0
-    assert "missing.png: No such file" in ran.err
-    assert ran.calls == []
+    assert (ran.status, ran.calls) == (2, [])
+    assert ran.err == "no such file: missing.png\n"
+
+
+@pytest.mark.parametrize("word", ["v3", "native", "my photos"])
+def test_predict_says_that_a_first_word_is_no_door_and_no_file(
+    run: Run, project: Project, tmp_path: Path, word: str
+) -> None:
+    script = project("cifar10.yaml") / "requests/predict.sh"
+
+    ran = run(script, word, *photos(tmp_path), INGRESS_HOST="192.0.2.1")
+
+    assert (ran.status, ran.calls) == (2, [])
+    assert ran.err == f"no such door or file: {word}\n"
 
 
 def test_predict_fails_with_curl_and_shows_the_answer(run: Run, project: Project) -> None:
@@ -307,13 +318,16 @@ def test_predict_says_that_a_service_has_no_url_yet(run: Run, project: Project) 
 
 @pytest.fixture
 def gateway() -> Iterator[HTTPServer]:
-    """A server that answers with the Host header, the path and the body of the request."""
+    """A server that answers with the Host header, the path and the body of the request.
+
+    The body {"instances": "bad"} it refuses.
+    """
 
     class Echo(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            heard = json.dumps([self.headers["Host"], self.path, json.loads(sent)]).encode()
-            self.send_response(200)
+            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            heard = json.dumps([self.headers["Host"], self.path, sent]).encode()
+            self.send_response(400 if sent == {"instances": "bad"} else 200)
             self.send_header("Content-Length", str(len(heard)))
             self.end_headers()
             self.wfile.write(heard)
@@ -343,6 +357,23 @@ def test_the_real_curl_reaches_the_gateway_under_the_services_name(
     assert ran.status == 0, ran.err
     sample = json.loads((folder / "requests/v1.json").read_text())
     assert json.loads(ran.out) == ["cifar10-models.example.com", PATHS["v1"], sample]
+    assert ran.out.endswith("]\n")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the path")
+def test_the_answer_of_a_refused_request_ends_its_line(
+    run: Run, project: Project, tmp_path: Path, gateway: HTTPServer
+) -> None:
+    folder = project("cifar10.yaml")
+    (tmp_path / "programs/curl").unlink()
+    (folder / "requests/v1.json").write_text('{"instances": "bad"}')
+    port = str(gateway.server_port)
+
+    ran = run(folder / "requests/predict.sh", INGRESS_HOST="127.0.0.1", INGRESS_PORT=port)
+
+    assert ran.status == 22
+    assert json.loads(ran.out)[2] == {"instances": "bad"}
+    assert ran.out.endswith("]\n")
 
 
 def storage_secret(project: Project, scheme: str, namespace: str = "models") -> Path:
@@ -650,9 +681,21 @@ def test_build_stops_at_the_first_failure(run: Run, build: Path, last: int) -> N
 def test_every_script_has_its_tests_here() -> None:
     found = {path.name.removesuffix(".j2") for path in (ROOT / "templates").rglob("*.sh.j2")}
 
-    assert found == {
+    assert found - TESTED_ELSEWHERE.keys() == {
         "build.sh",
         "knative-config-deployment.sh",
         "predict.sh",
         "storage-secret.sh",
     }
+
+
+TESTED_ELSEWHERE = {
+    "archive.sh": "tests/engines/test_torchserve_projects.py",
+    "models.sh": "tests/engines/test_torchserve_management.py",
+    "start.sh": "tests/test_torchserve_alone.py",
+}
+
+
+def test_scripts_tested_elsewhere_are_named_there() -> None:
+    for script, test in TESTED_ELSEWHERE.items():
+        assert script in (ROOT / test).read_text()

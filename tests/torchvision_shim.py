@@ -1,20 +1,8 @@
-"""Import torchvision beside a CPU torch.
-
-PyPI's wheel of torchvision is built against CUDA: its C++ operators do not load beside a CPU
-torch, and the import fails on two of them unless their schemas are declared first. Transforms,
-which are Python and Pillow, then work.
-"""
+"""torchvision for tests, which are skipped where it is not installed; see torchvision_operators."""
 
 import pytest
 
-torch = pytest.importorskip("torch")
-
-_LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-for _schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    _LIBRARY.define(_schema)
-
+pytest.importorskip("torch")
+pytest.importorskip("torchvision_operators")
 transforms = pytest.importorskip("torchvision.transforms")
 functional = pytest.importorskip("torchvision.transforms.functional")

@@ -1,8 +1,9 @@
 """The targets that a spec can name."""
 
-from generator.targets import triton
-from generator.targets.base import Target
+from generator.target import Target
+from generator.targets import torchserve, triton
 
 TARGETS: dict[str, Target] = {
     "triton": triton.TARGET,
+    "torchserve": torchserve.TARGET,
 }

@@ -6,28 +6,26 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from generator.artefact import Artefact
 from generator.engines import EngineError, torchserve
 from generator.project import Batching, Model, Project, Serving, Step, Tensor, Transforms
-from generator.render import render
-from generator.targets.torchserve.handler import handler_code
-from generator.transforms.code import transforms_code
+from generator.targets.torchserve.options import Explain, Options
 
 torch = pytest.importorskip("torch")
 np = pytest.importorskip("numpy")
 image_module = pytest.importorskip("PIL.Image")
 grpc = pytest.importorskip("grpc")
 
-from generator.export.archive import write_archive  # noqa: E402  # needs torch
+from torchserve_archives import archived, config  # noqa: E402  # needs torch
 
 pytestmark = pytest.mark.engine
 
+STEPS = 20  # of the integral
 CLASS_NAMES = ("ant", "bee", "cat", "dog", "eel")
 PROJECT = Project(
     name="insects",
@@ -46,15 +44,6 @@ PROJECT = Project(
     ),
     serving=Serving(batching=Batching(max_size=8)),
 )
-CONFIG = """\
-inference_address=http://0.0.0.0:8085
-management_address=http://0.0.0.0:8085
-metrics_address=http://0.0.0.0:8082
-grpc_inference_port=7070
-grpc_management_port=7071
-enable_envvars_config=false
-disable_token_authorization=true
-"""
 
 
 @dataclass(frozen=True)
@@ -84,43 +73,6 @@ class Served:
             connection.close()
 
 
-def archived(store: Path, name: str, program: Path, *, explains: bool = False) -> None:
-    """Write the archive of a model with its rendered handler."""
-    code = handler_code(PROJECT, threads=1, explains=explains)
-    templates = {
-        "transforms.py": ("common/transforms.py.j2", transforms_code(PROJECT)),
-        "bodies.py": ("torchserve/models/bodies.py.j2", code),
-        "handler.py": ("torchserve/models/handler.py.j2", code),
-    }
-    files = {
-        path: render(Artefact(PurePosixPath(path), template, {"code": values})).text.encode()
-        for path, (template, values) in templates.items()
-    }
-    files["class_names.json"] = json.dumps(CLASS_NAMES).encode()
-    write_archive(
-        store / f"{name}.mar",
-        name=name,
-        version="1.0",
-        handler="handler.py",
-        serialized=program,
-        files=files,
-    )
-
-
-def config(*models: str) -> str:
-    entry = {
-        "defaultVersion": True,
-        "minWorkers": 1,
-        "maxWorkers": 1,
-        "batchSize": 8,
-        "maxBatchDelay": 20,
-        "responseTimeout": 60,
-    }
-    entries = {name: {"1.0": {"marName": f"{name}.mar", **entry}} for name in models}
-    snapshot = {"name": "startup.cfg", "modelCount": len(models), "models": entries}
-    return f"{CONFIG}model_snapshot={json.dumps(snapshot)}\n"
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A model store with `insects` and, giving explanations, `explained`; and the eager model."""
@@ -130,8 +82,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     program = tmp_path_factory.mktemp("program") / "insects.pt"
     torch.jit.trace(model, torch.zeros(2, 3, 8, 8)).save(str(program))
     folder = tmp_path_factory.mktemp("store")
-    archived(folder, "insects", program)
-    archived(folder, "explained", program, explains=True)
+    archived(folder, PROJECT, program)
+    explained = replace(PROJECT, name="explained")
+    archived(folder, explained, program, Options(explain=Explain(steps=STEPS)))
     return folder, model
 
 
@@ -229,9 +182,11 @@ def test_answers_more_images_than_a_batch_takes(served: Served) -> None:
     assert [tensor["shape"] for tensor in other["outputs"]] == [[11, 3], [11, 3]]
 
 
-def test_takes_a_form_field(served: Served) -> None:
+@pytest.mark.parametrize("field", ["data", "photo"])
+def test_takes_a_form_field(served: Served, field: str) -> None:
     image = photo(5)
-    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\n'
+    disposition = f'Content-Disposition: form-data; name="{field}"; filename="a.png"'
+    head = f"--x\r\n{disposition}\r\n\r\n".encode()
 
     status, answer = served.post(
         "/predictions/insects", head + image + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"
@@ -255,8 +210,21 @@ def test_a_bad_image_fails_no_other_request_of_its_batch(served: Served) -> None
     assert answers[1][1] == {"error": "the image is broken or of an unknown format"}
     assert answers[3][1] == {"error": "instance 1: the image is broken or of an unknown format"}
     assert answers[5][1] == {
-        "error": "there is no image: send it as the body, or as form field photo"
+        "error": "there is no image: send it as the body, or as form field data or photo; "
+        "JSON needs Content-Type: application/json (curl -d sends a form)"
     }
+
+
+def test_says_that_json_came_as_a_form(served: Served) -> None:
+    """As curl -d sends it."""
+    form = "application/x-www-form-urlencoded"
+
+    status, answer = served.post("/predictions/insects", v1(photo(1)), form)
+
+    assert status == 400
+    assert answer["error"].endswith(
+        "; JSON needs Content-Type: application/json (curl -d sends a form)"
+    )
 
 
 @pytest.fixture
@@ -334,7 +302,7 @@ def integrated_gradients(model: Any, image: bytes) -> Any:
     pixels = np.asarray(image_module.open(io.BytesIO(image)), dtype=np.float32)
     sample = torch.from_numpy(pixels.transpose(2, 0, 1)[None] / 255)
     best = int(model(sample)[0].argmax())
-    nodes, weights = np.polynomial.legendre.leggauss(50)
+    nodes, weights = np.polynomial.legendre.leggauss(STEPS)
     total = torch.zeros_like(sample)
     for node, weight in zip((1 + nodes) / 2, weights / 2, strict=True):
         point = (sample * float(node)).requires_grad_()

@@ -6,45 +6,72 @@
 # INGRESS_SCHEME are for a gateway that is reached another way, such as a forwarded port.
 set -euo pipefail
 
-protocol=v2
-if [[ ${1:-} == v1 || ${1:-} == v2 ]]; then
-  protocol=$1
-  shift
-fi
-: "${INGRESS_HOST:?set it to the address of the gateway of the cluster}"
-
-encoded() { base64 <"$1" | tr -d '\n'; }
-joined() { local IFS=,; echo "$*"; }
-
-if [[ $# -eq 0 ]]; then
-  body=$(<"$(dirname "$0")/$protocol.json")
-elif [[ $protocol == v1 ]]; then
-  instances=()
-  for image in "$@"; do
-    instances+=("{\"image_bytes\":{\"b64\":\"$(encoded "$image")\"}}")
-  done
-  body="{\"instances\":[$(joined "${instances[@]}")]}"
-else
-  data=()
-  for image in "$@"; do
-    data+=("\"$(encoded "$image")\"")
-  done
-  body="{\"inputs\":[{\"name\":\"image_bytes\",\"shape\":[$#],\"datatype\":\"BYTES\",\"data\":[$(joined "${data[@]}")]}]}"
-fi
-
-case $protocol in
-  v1) path=/v1/models/example:predict ;;
-  v2) path=/v2/models/example/infer ;;
+named='file'
+door=v2
+case ${1:-} in
+  v1 | v2)
+    door=$1
+    shift
+    ;;
+  *) named='door or file' ;;
 esac
+for file in "$@"; do
+  if [[ ! -r $file || -d $file ]]; then
+    echo "no such $named: $file" >&2
+    exit 2
+  fi
+  named='file'
+done
+: "${INGRESS_HOST:?set it to the address of the gateway of the cluster}"
 url=$(kubectl get inferenceservice example --namespace models --output 'jsonpath={.status.url}')
 if [[ -z $url ]]; then
   echo "example has no url yet: wait until it is ready" >&2
   exit 1
 fi
+
 # The service's own url at the gateway's address: right for the Host header, and for TLS too.
-# The body goes through a pipe: images are longer than a command line may be.
-printf '%s' "$body" | curl --silent --show-error --fail-with-body --data-binary @- \
-  --header 'Content-Type: application/json' \
-  --connect-to "::$INGRESS_HOST:${INGRESS_PORT:-}" \
-  "${INGRESS_SCHEME:-${url%%://*}}://${url#*://}$path"
-echo
+call() {
+  local path=$1
+  shift
+  curl --silent --show-error --fail-with-body --write-out '\n' "$@" \
+    --connect-to "::$INGRESS_HOST:${INGRESS_PORT:-}" \
+    "${INGRESS_SCHEME:-${url%%://*}}://${url#*://}$path"
+}
+
+encoded() { base64 <"$1" | tr -d '\n'; }
+joined() { local IFS=,; echo "$*"; }
+
+v1_body() {
+  local instances=() image
+  for image in "$@"; do
+    instances+=("{\"image_bytes\":{\"b64\":\"$(encoded "$image")\"}}")
+  done
+  body="{\"instances\":[$(joined "${instances[@]}")]}"
+}
+
+v2_body() {
+  local data=() image
+  for image in "$@"; do
+    data+=("\"$(encoded "$image")\"")
+  done
+  body="{\"inputs\":[{\"name\":\"image_bytes\",\"shape\":[$#],\"datatype\":\"BYTES\",\"data\":[$(joined "${data[@]}")]}]}"
+}
+
+# All images in one request; the sample where there are none.
+send_all() {
+  local path=$1 body
+  shift
+  if [[ $# -eq 0 ]]; then
+    body=$(<"$(dirname "$0")/$door.json")
+  else
+    "${door}_body" "$@"
+  fi
+  # Through a pipe: images are longer than a command line may be.
+  printf '%s' "$body" |
+    call "$path" --header 'Content-Type: application/json' --data-binary @-
+}
+
+case $door in
+  v1) send_all /v1/models/example:predict "$@" ;;
+  v2) send_all /v2/models/example/infer "$@" ;;
+esac

@@ -1,0 +1,177 @@
+"""Rules about what an archive is made of: the handler, the files beside it, the program."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from keyword import iskeyword
+from pathlib import Path, PurePosixPath
+
+from generator.document import Pointer
+from generator.model_source import source_or_program_missing
+from generator.problem import Problem
+from generator.project import Project
+from generator.storage import scheme
+from generator.target import TargetRule
+from generator.targets.torchserve.archiving import PROGRAM, REQUIREMENTS
+from generator.targets.torchserve.handler import ENTRY
+from generator.targets.torchserve.options import Options, PrebuiltArchive
+from generator.targets.torchserve.service import takes
+
+_TARGET: Pointer = ("targets", "torchserve")
+
+
+def handler_unreadable(project: Project, options: Options) -> Iterator[Problem]:
+    """The handler is copied into the archive, and TorchServe looks its class up there."""
+    if not options.handler:
+        return
+    path, _, name = options.handler.partition(":")
+    at: Pointer = (*_TARGET, "handler")
+    try:
+        module = ast.parse((project.folder / path).read_text(encoding="utf-8"))
+    except OSError:
+        yield Problem(at, f"there is no file `{path}`", "paths start at the spec's folder")
+        return
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        yield Problem(at, f"`{path}` is not Python: {error}")
+        return
+    classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
+    if name not in classes:
+        defined = ", ".join(classes) or "none"
+        yield Problem(at, f"`{path}` defines no class `{name}`", f"its classes: {defined}")
+    elif not classes[name].bases and "handle" not in _methods(classes[name]):
+        message = f"`{name}` has no method `handle`, and inherits none"
+        hint = "define handle(self, data, context): one answer for each row of data"
+        yield Problem(at, message, hint)
+    for missing in _left_behind(project, path, module):
+        message = f"`{path}` imports `{missing}`, which would not be in the archive"
+        yield Problem(at, message, f"add `{missing}` to model.files")
+
+
+def _methods(node: ast.ClassDef) -> set[str]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {item.name for item in node.body if isinstance(item, kinds)}
+
+
+def _left_behind(project: Project, path: str, module: ast.Module) -> list[str]:
+    """Files beside a handler that it imports, and that no archive carries."""
+    given = {PurePosixPath(file).name for file in project.model.files}
+    names: list[str] = []
+    for node in module.body:
+        if isinstance(node, ast.Import):
+            names += [alias.name.partition(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append((node.module or "").partition(".")[0])
+    files = [PurePosixPath(path).with_name(f"{name}.py") for name in names if name]
+    return [
+        str(file)
+        for file in dict.fromkeys(files)
+        if file.name not in given and (project.folder / file).is_file()
+    ]
+
+
+def handler_cannot_be_imported(_project: Project, options: Options) -> Iterator[Problem]:
+    """The file is imported by its name, beside what TorchServe itself imports."""
+    if not options.handler:
+        return
+    path = options.handler.partition(":")[0]
+    name = PurePosixPath(path).stem
+    at: Pointer = (*_TARGET, "handler")
+    if iskeyword(name):
+        yield Problem(at, f"`{path}` cannot be imported by its name", "rename it")
+    elif name in sys.stdlib_module_names or name in _IMPORTED:
+        message = f"`{path}` would hide the module {name}"
+        yield Problem(at, message, f"rename it, for example to `{name}_handler.py`")
+
+
+_IMPORTED = {"entry", "ts", "torch", "torchvision", "numpy", "PIL", "captum", "psutil", "yaml"}
+
+
+def files_of_one_name(project: Project, options: Options) -> Iterator[Problem]:
+    """An archive is a flat folder: the second file of a name would replace the first."""
+    if not options.handler:
+        return
+    path = PurePosixPath(options.handler.partition(":")[0])
+    taken = {
+        path.name: "the handler",
+        PROGRAM: "the exported program",
+        REQUIREMENTS: "the packages",
+    }
+    taken[ENTRY] = "what TorchServe starts"
+    for index, given in enumerate(project.model.files):
+        name = PurePosixPath(given).name
+        at: Pointer = ("model", "files", index)
+        if name in taken:
+            message = f"`{given}` has the name of {taken[name]} in the archive"
+            yield Problem(at, message, "rename it: an archive is one flat folder")
+        elif not _is_text(project.folder / given):
+            message = f"`{given}` is not UTF-8 text"
+            yield Problem(at, message, "put bytes into the weights, or name an archive of your own")
+        taken[name] = f"`{given}`"
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True  # told by a rule of the model
+    return True
+
+
+def state_dict_without_handler(project: Project, options: Options) -> Iterator[Problem]:
+    """The rendered handler loads a program; weights alone need code that builds the module."""
+    if project.export.format == "state_dict" and takes(project, options) != "anything":
+        message = "the rendered handler cannot build a module for a state_dict"
+        hint = "set format: torchscript, or name a handler of your own"
+        yield Problem(("export", "format"), message, hint)
+
+
+def archive_not_offered(project: Project, options: Options) -> Iterator[Problem]:
+    """A Job makes the archive where the service then mounts it: on a claim."""
+    storage = project.storage
+    if options.archive != "job":
+        return
+    at: Pointer = (*_TARGET, "archive")
+    if options.platform != "kserve":
+        message = f"archive: job needs platform: kserve, not {options.platform}"
+        yield Problem(at, message, "set archive: export")
+    elif storage and scheme(storage.bundle_uri) != "pvc":
+        message = "archive: job writes to a claim, and the storage is none"
+        yield Problem(at, message, "set storage.uri to pvc://claim/folder, or archive: export")
+
+
+def source_missing(project: Project, options: Options) -> Iterator[Problem]:
+    """`gen export` needs something to export, unless the archive is there already."""
+    if not isinstance(options.archive, PrebuiltArchive):
+        yield from source_or_program_missing(project)
+
+
+def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:
+    """An archive that is there already brings its own handler."""
+    archive = options.archive
+    if not isinstance(archive, PrebuiltArchive):
+        return
+    at: Pointer = (*_TARGET, "archive", "uri")
+    for key in ("handler", "explain"):
+        if getattr(options, key):
+            message = f"`{key}` contradicts an archive that is there already"
+            hint = f"remove `{key}` or `archive`"
+            yield Problem((*_TARGET, key), message, hint, at_key=True)
+    kind = scheme(archive.uri) if "://" in archive.uri else ""
+    if kind in ("http", "https") and not archive.sha256:
+        hint = "add its sha256"
+        yield Problem(at, "gen export downloads the archive without knowing which it is", hint)
+    elif not kind and not (project.folder / archive.uri).is_file():
+        yield Problem(at, f"there is no file `{archive.uri}`", "paths start at the spec's folder")
+
+
+RULES: tuple[TargetRule, ...] = (
+    handler_unreadable,
+    handler_cannot_be_imported,
+    files_of_one_name,
+    state_dict_without_handler,
+    archive_not_offered,
+    source_missing,
+    prebuilt_archive,
+)

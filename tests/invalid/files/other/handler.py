@@ -1,0 +1,1 @@
+"""Another file of the same name."""
