@@ -68,7 +68,7 @@ class Bundle:
 class Names:
     """What a deployment is called outside its own folder, where another may be called the same.
 
-    `service` is a Kubernetes object with its kind, None where there is none; `images` are those
+    `service` is the name of its Kubernetes objects, None where there are none; `images` are those
     that are built of this target's code, `bundled` those that hold the bundle too.
     """
 

@@ -130,7 +130,8 @@ def _with_served(deployment: Deployment) -> tuple[Deployment, list[Diagnostic]]:
     flaws: list[Diagnostic] = []
     for index, path in enumerate(getattr(deployment.options, "also_serves", ())):
         try:
-            other = _served(deployment, path)
+            other, warnings = _served(deployment, path)
+            flaws += warnings
             served.append(Served(other.project, other.options, other.document))
         except _CannotServe as reason:
             at: Pointer = ("targets", deployment.target.name, "also_serves", index)
@@ -153,8 +154,11 @@ class _CannotServe(Exception):
 _ALSO_SERVES = "also-serves/cannot-be-served"
 
 
-def _served(deployment: Deployment, path: str) -> Deployment:
-    """Another spec for the same target and environment; raises _CannotServe or Rejected."""
+def _served(deployment: Deployment, path: str) -> tuple[Deployment, tuple[Diagnostic, ...]]:
+    """Another spec for the same target and environment, with warnings of it.
+
+    Raises _CannotServe or Rejected.
+    """
     file, target = deployment.project.folder / path, deployment.target.name
     try:
         document = source.load(str(file), file.read_bytes(), file.parent)
@@ -166,12 +170,12 @@ def _served(deployment: Deployment, path: str) -> Deployment:
         raise _CannotServe(f"`{path}` itself has also_serves", hint)
     environment = deployment.project.environment
     environments = (environment,) if environment and "environments" in document.data else ()
-    others, _ = validate(document, Selection((target,), environments))
+    others, warnings = validate(document, Selection((target,), environments))
     if len(others) != 1:
         among = f" in environment `{environment}`" if environment else ", or has environments"
         hint = f"name `{target}` in its targets" + (", and the environment" if environment else "")
         raise _CannotServe(f"`{path}` has no single target {target}{among}", hint)
-    return others[0]
+    return others[0], warnings
 
 
 def _also_serves(data: Mapping[str, object], target: str) -> Iterator[object]:
@@ -190,7 +194,8 @@ def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
 
     The same service may be meant, so that one target takes the other's place; an image never is.
     """
-    seen: dict[tuple[str | None, str], str] = {}
+    images: dict[str, tuple[object, str]] = {}
+    services: dict[tuple[str | None, str], str] = {}
     for deployment in deployments:
         project, target = deployment.project, deployment.target
         names = target.names(project, deployment.options)
@@ -198,19 +203,27 @@ def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
         at: Pointer = ("targets", target.name)
         environment = f" in environment {project.environment}" if project.environment else ""
         for image in (*names.images, *names.bundled):
-            builder = target.name + (environment if image in names.bundled else "")
-            other = seen.setdefault((None, image), builder)
-            if other != builder:
-                message = f"{other} builds image `{image}` too, with other content"
+            own = (_content(deployment, image in names.bundled), target.name + environment)
+            other = images.setdefault(image, own)
+            if other[0] != own[0]:
+                message = f"{other[1]} builds image `{image}` too, with other content"
                 problem = Problem(at, message, f"set {where}.images", at_key=True)
                 yield located(problem, "names/same-image", deployment.document)
         if names.service and _SAME_SERVICE not in project.accepted_warnings:
-            other = seen.setdefault((project.environment, names.service), target.name)
-            if other != target.name:
-                message = f"{other} makes {names.service} too: the one applied last replaces it"
+            first = services.setdefault((project.environment, names.service), target.name)
+            if first != target.name:
+                message = f"{first} makes a service `{names.service}` too: the last applied stays"
                 hint = f"set {where}.service, or accept {_SAME_SERVICE} where that is meant"
                 problem = Problem(at, message, hint, severity="warning", at_key=True)
                 yield located(problem, _SAME_SERVICE, deployment.document)
+
+
+def _content(deployment: Deployment, has_bundle: bool) -> object:
+    """What decides the content of an image, as far as a spec tells."""
+    project, model = deployment.project, deployment.project.model
+    bundle = project.environment if has_bundle else None
+    steps = (project.transforms, model.inputs, model.outputs, model.class_names)
+    return deployment.target.name, steps, project.serving.batching.max_size, bundle
 
 
 _SAME_SERVICE = "names/same-service"

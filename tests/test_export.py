@@ -260,6 +260,33 @@ def test_a_bundles_folders_stay_those_that_a_container_has_mounted(tmp_path: Pat
     assert {path: path.stat().st_ino for path in mounted} == mounted
 
 
+def test_a_bundle_may_be_a_link_to_another_disk(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    bundle = export(spec, tmp_path / "build")
+    for link in (bundle / "tiny", bundle):
+        link.rename(tmp_path / f"moved-{link.name}")
+        link.symlink_to(tmp_path / f"moved-{link.name}")
+
+    export(spec, tmp_path / "build")
+
+    assert bundle.is_symlink()
+    assert (bundle / "tiny").is_symlink()
+    assert (tmp_path / "moved-tiny/1/model.pt").stat().st_size
+
+
+def test_a_containers_own_user_can_read_a_bundle(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    mask = os.umask(0o077)
+    try:
+        bundle = export(spec, tmp_path / "build")
+    finally:
+        os.umask(mask)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (bundle, *bundle.rglob("*"))}
+    assert modes["model.pt"] == modes["config.pbtxt"] == 0o644
+    assert modes["triton"] == modes["tiny"] == modes["1"] == 0o755
+
+
 def test_what_a_bundle_no_longer_holds_is_dropped(tmp_path: Path) -> None:
     spec = write_spec(tmp_path)
     bundle = export(spec, tmp_path / "build")
@@ -334,8 +361,8 @@ def make():
 def test_a_state_dict_is_of_a_module_that_returns_anything(tmp_path: Path) -> None:
     more = "images: {registry: docker.io/acme, tag: a}\nexport: {format: state_dict}"
     spec = write_spec(tmp_path, ANYTHING, more=more)
-    (tmp_path / "own.py").write_text("class Handler:\n    def handle(self, data, context): ...\n")
-    served = "{torchserve: {platform: docker, handler: own.py:Handler}}"
+    (tmp_path / "own.py").write_text("from ts.torch_handler.base_handler import BaseHandler\n")
+    served = "{torchserve: {platform: docker, handler: own.py:BaseHandler}}"
     spec.write_text(spec.read_text().replace("{triton: {}}", served))
 
     first = export(spec, tmp_path / "build") / "model-store/tiny-1.0.mar"

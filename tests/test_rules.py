@@ -170,6 +170,7 @@ SERVER = f"transforms: {{run_in: server, {READY}}}\n"
         ("    settings: {prefer_direct_buffer: true, netty_client_threads: 4}\n", ""),
         ("    platform: docker\n", IMAGES),
         ("    platform: docker\n    transforms: {run_in: model}\n", TRANSFORMS),
+        ("    platform: docker\n    archive: {uri: 's3://bucket/store/model.mar'}\n", TRANSFORMS),
         ("    platform: docker\n    job_queue_size: 10\n", f"{IMAGES}perf: {{rate: 10}}\n"),
         ("    platform: kubernetes\n", f"{IMAGES}serving: {{replicas: {{min: 2, max: 2}}}}\n"),
         ("    platform: kubernetes\n", f"{IMAGES}hardware: {{accelerator: nvidia}}\n"),

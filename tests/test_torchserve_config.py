@@ -20,13 +20,14 @@ from generator.project import (
     Project,
     Served,
     Serving,
+    Step,
     Tensor,
     Transforms,
 )
 from generator.quoting import Unprintable, format_of, quote_properties
 from generator.render import render
 from generator.targets.torchserve.config import REPLACEABLE, config_values
-from generator.targets.torchserve.options import Options
+from generator.targets.torchserve.options import Options, PrebuiltArchive
 from generator.targets.torchserve.service import describe
 from generator.torchserve_config import refusals, settings_problems
 from generator.torchserve_config.values import table
@@ -386,7 +387,11 @@ def needing(*, model: bool, transforms: bool) -> Project:
     return replace(
         PROJECT,
         model=replace(PROJECT.model, requirements=packages if model else ()),
-        transforms=Transforms(requirements=packages if transforms else ()),
+        transforms=Transforms(
+            run_in="server",
+            preprocess=(Step("decode", {}),) if transforms else (),
+            requirements=packages if transforms else (),
+        ),
     )
 
 
@@ -396,6 +401,7 @@ def needing(*, model: bool, transforms: bool) -> Project:
         (needing(model=False, transforms=True), Options(), True),
         (needing(model=True, transforms=False), Options(), False),
         (needing(model=True, transforms=False), Options(handler="h.py:H"), True),
+        (needing(model=True, transforms=False), Options(archive=PrebuiltArchive("a.mar")), True),
         (needing(model=True, transforms=True), Options(platform="docker"), False),
         (PROJECT, Options(), False),
     ],

@@ -75,6 +75,7 @@ model:
   inputs: [{name: image, dtype: float32, shape: [N, 3, 32, 32]}]
   outputs: [{name: logits, dtype: float32, shape: [N, 2]}]
 images: {registry: docker.io/acme, tag: "1"}
+accepted_warnings: {torchserve/end-of-life: known}
 targets: {torchserve: {platform: docker, names: {model: second}}}
 """
 BOTH = """\
@@ -105,6 +106,16 @@ def test_a_spec_served_beside_is_seen_in_the_same_environment(tmp_path: Path) ->
 
     versions = [each.project.also_serves[0].project.model.version for each in found]
     assert versions == [7, 3]
+
+
+def test_a_spec_served_beside_brings_its_warnings(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    accepted = "accepted_warnings: {torchserve/end-of-life: known}\n"
+    (tmp_path / "more/two.yaml").write_text(OTHER.replace(accepted, ""))
+
+    _, told = validate(load("spec.yaml", BASE + BOTH, tmp_path))
+
+    assert [warning.path for warning in told] == [str(tmp_path / "more/two.yaml")]
 
 
 def test_a_spec_served_beside_without_that_environment_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from generator.validate import Deployment
 
 MODELS = "models"
 REQUIREMENTS = "requirements.txt"
+READABLE = 0o644  # by a container's own user, whatever the umask
+SEARCHABLE = 0o111
 
 
 def export_bundle(
@@ -33,7 +35,8 @@ def export_bundle(
     container that has it mounted. Raises Rejected where a model and its spec differ.
     """
     folder = output / folder_of(deployment)
-    staged = folder.with_name(f".{folder.name}.new")
+    whole = folder.resolve()  # it may be a link to another disk
+    staged = whole.with_name(f".{whole.name}.new")
     try:
         shutil.rmtree(staged, ignore_errors=True)
         _write_text_part(deployment, files, staged)
@@ -61,8 +64,12 @@ def _bring(staged: Path, folder: Path, keeps: str | None) -> None:
     for path in paths:
         if (folder / path).is_dir():
             shutil.rmtree(folder / path)
+        (staged / path).chmod(READABLE)
         os.replace(staged / path, _with_folder(folder / path))
     wanted = {folder / path for path in paths} | set(folder.glob(keeps) if keeps else ())
+    wanted |= {folder / parent for path in paths for parent in path.parents}  # links to folders
+    for parent in {folder, *(path.parent for path in wanted)} - {folder.parent}:
+        parent.chmod(READABLE | SEARCHABLE)
     for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
         if path.is_dir() and not path.is_symlink():
             with contextlib.suppress(OSError):  # not empty

@@ -27,46 +27,90 @@ def handler_unreadable(project: Project, options: Options) -> Iterator[Problem]:
     path, _, name = options.handler.partition(":")
     at: Pointer = (*_TARGET, "handler")
     try:
-        module = ast.parse((project.folder / path).read_text(encoding="utf-8"))
+        text = (project.folder / path).read_text(encoding="utf-8")
+        # What the default image runs; of another image nothing is known.
+        module = ast.parse(text, feature_version=None if options.base_image else (3, 9))
     except OSError:
         yield Problem(at, f"there is no file `{path}`", "paths start at the spec's folder")
         return
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except SyntaxError as error:
+        yield Problem(at, f"`{path}` is not Python 3.9: line {error.lineno or 1}: {error.msg}")
+        return
+    except (ValueError, RecursionError, MemoryError) as error:
         yield Problem(at, f"`{path}` is not Python: {error}")
         return
     classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
-    if name not in classes:
+    if name in classes:
+        yield from _lacks(classes[name], at)
+    elif name not in {alias.asname or alias.name for alias in _imported_names(module)}:
         defined = ", ".join(classes) or "none"
         yield Problem(at, f"`{path}` defines no class `{name}`", f"its classes: {defined}")
-    elif not classes[name].bases and "handle" not in _methods(classes[name]):
-        message = f"`{name}` has no method `handle`, and inherits none"
-        hint = "define handle(self, data, context): one answer for each row of data"
-        yield Problem(at, message, hint)
-    for missing in _left_behind(project, path, module):
-        message = f"`{path}` imports `{missing}`, which would not be in the archive"
-        yield Problem(at, message, f"add `{missing}` to model.files")
 
 
-def _methods(node: ast.ClassDef) -> set[str]:
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {item.name for item in node.body if isinstance(item, kinds)}
+def _imported_names(module: ast.Module) -> Iterator[ast.alias]:
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom):
+            yield from node.names
 
 
-def _left_behind(project: Project, path: str, module: ast.Module) -> list[str]:
-    """Files beside a handler that it imports, and that no archive carries."""
+def _lacks(node: ast.ClassDef, at: Pointer) -> Iterator[Problem]:
+    """What a class needs that inherits from none."""
+    methods = {item.name: item for item in ast.walk(node) if isinstance(item, _FUNCTIONS)}
+    assigned = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
+    inherits = any(not isinstance(b, ast.Name) or b.id != "object" for b in node.bases)
+    hints = {
+        "initialize": "define initialize(self, context): it loads the model",
+        "handle": "define handle(self, data, context): one answer for each row of data",
+    }
+    for name, hint in hints.items():
+        if not inherits and name not in methods and name not in assigned:
+            yield Problem(at, f"`{node.name}` has no method `{name}`, and inherits none", hint)
+        elif isinstance(methods.get(name), ast.AsyncFunctionDef):
+            message = f"`{node.name}.{name}` is async, and TorchServe does not wait for it"
+            yield Problem(at, message, "define it without async")
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def import_left_behind(project: Project, options: Options) -> Iterator[Problem]:
+    """An archive is a flat folder that holds the handler and model.files, and nothing else."""
+    if not options.handler:
+        return
     given = {PurePosixPath(file).name for file in project.model.files}
-    names: list[str] = []
+    paths: list[tuple[str, Pointer]] = [
+        (options.handler.partition(":")[0], (*_TARGET, "handler")),
+        *((file, ("model", "files", index)) for index, file in enumerate(project.model.files)),
+    ]
+    for path, at in paths:
+        for level, name in _imports(project.folder / path):
+            beside = PurePosixPath(path).with_name(name or "x")
+            if level:
+                message = f"`{path}` has a relative import, and an archive is no package"
+                yield Problem(at, message, f"write `import {name}`" if name else "name the module")
+            elif (project.folder / beside).is_dir():
+                message = f"`{path}` imports the package `{beside}`, and an archive has no folders"
+                yield Problem(at, message, "move what it needs into a file of its own")
+            elif f"{name}.py" not in given and (project.folder / f"{beside}.py").is_file():
+                message = f"`{path}` imports `{beside}.py`, which would not be in the archive"
+                yield Problem(at, message, f"add `{beside}.py` to model.files")
+
+
+def _imports(path: Path) -> list[tuple[int, str]]:
+    """The modules that a file imports at its top, each with the dots before it; none if unread."""
+    if path.suffix != ".py":
+        return []
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return []  # told by another rule
+    found: list[tuple[int, str]] = []
     for node in module.body:
         if isinstance(node, ast.Import):
-            names += [alias.name.partition(".")[0] for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.append((node.module or "").partition(".")[0])
-    files = [PurePosixPath(path).with_name(f"{name}.py") for name in names if name]
-    return [
-        str(file)
-        for file in dict.fromkeys(files)
-        if file.name not in given and (project.folder / file).is_file()
-    ]
+            found += [(0, alias.name.partition(".")[0]) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.level, (node.module or "").partition(".")[0]))
+    return list(dict.fromkeys(found))
 
 
 def handler_cannot_be_imported(_project: Project, options: Options) -> Iterator[Problem]:
@@ -78,9 +122,14 @@ def handler_cannot_be_imported(_project: Project, options: Options) -> Iterator[
     at: Pointer = (*_TARGET, "handler")
     if iskeyword(name):
         yield Problem(at, f"`{path}` cannot be imported by its name", "rename it")
-    elif name in sys.stdlib_module_names or name in _IMPORTED:
+    elif _hides(name):
         message = f"`{path}` would hide the module {name}"
         yield Problem(at, message, f"rename it, for example to `{name}_handler.py`")
+
+
+def _hides(name: str) -> bool:
+    """Whether a file of this name would be imported in another's place."""
+    return name in sys.stdlib_module_names or name in _IMPORTED
 
 
 _IMPORTED = {"entry", "ts", "torch", "torchvision", "numpy", "PIL", "captum", "psutil", "yaml"}
@@ -100,7 +149,10 @@ def files_of_one_name(project: Project, options: Options) -> Iterator[Problem]:
     for index, given in enumerate(project.model.files):
         name = PurePosixPath(given).name
         at: Pointer = ("model", "files", index)
-        if name in taken:
+        if name.endswith(".py") and _hides(PurePosixPath(name).stem):
+            message = f"`{given}` would hide the module {PurePosixPath(name).stem}"
+            yield Problem(at, message, "rename it: what stands in an archive is found first")
+        elif name in taken:
             message = f"`{given}` has the name of {taken[name]} in the archive"
             yield Problem(at, message, "rename it: an archive is one flat folder")
         elif not _is_text(project.folder / given):
@@ -168,6 +220,7 @@ def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:
 
 RULES: tuple[TargetRule, ...] = (
     handler_unreadable,
+    import_left_behind,
     handler_cannot_be_imported,
     files_of_one_name,
     state_dict_without_handler,

@@ -64,8 +64,12 @@ def _has_requirements(model: Model, service: Service) -> bool:
     An image of our own has them installed already.
     """
     project = model.project
-    by_hand = model.options.handler is not None and bool(project.model.requirements)
-    return service.platform == "kserve" and (bool(project.transforms.requirements) or by_hand)
+    wanted = {
+        "images": project.transforms.requirements,
+        "pixels": project.transforms.requirements,
+        "anything": project.model.requirements,
+    }
+    return service.platform == "kserve" and bool(wanted.get(model.takes))
 
 
 def _entry(model: Model) -> dict[str, object]:

@@ -72,11 +72,9 @@ def bundle(project: Project, options: Options) -> Bundle:
 def names(project: Project, options: Options) -> Names:
     """What the project is called in the cluster and in the registry."""
     service = describe(project, options)
-    kinds = {"kserve": "InferenceService", "kubernetes": "Deployment"}
-    kind = kinds.get(options.platform)
     images = tuple(image for part, image in service.images.items() if part == TRANSFORMER)
     bundled = tuple(image for part, image in service.images.items() if part == TORCHSERVE)
-    return Names(f"{kind} `{service.name}`" if kind else None, images, bundled)
+    return Names(None if options.platform == "docker" else service.name, images, bundled)
 
 
 def _archive(model: Model) -> Archive:

@@ -25,7 +25,13 @@ except (OSError, ValueError, http.client.HTTPException) as error:
 """
 
 
-_PING = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{}/ping', timeout=3)"
+_PING = """\
+import http.client
+
+server = http.client.HTTPConnection("127.0.0.1", {}, timeout=3)
+server.request("GET", "/ping")
+assert server.getresponse().status == 200
+"""
 
 
 def ping_command() -> list[str]:

@@ -26,23 +26,23 @@ from generator.transforms.embedded import why_not
 _TARGET: Pointer = ("targets", "torchserve")
 
 
-def end_of_life(project: Project, _options: Options) -> Iterator[Problem]:
+def end_of_life(project: Project, options: Options) -> Iterator[Problem]:
     """The project is archived, says https://github.com/pytorch/serve."""
     message = "TorchServe is archived: 0.12.0 was its last release, and gets no security fixes"
     elsewhere = project.transforms.run_in in ("server", "model") and project.transforms.preprocess
     triton = "triton: {transforms: {run_in: component}}" if elsewhere else "triton: {}"
     storage = "" if project.storage else " and a `storage`"
-    hint = (
-        f"add `{triton}` to targets{storage}; or say why it stays: "
-        "accepted_warnings: {torchserve/end-of-life: ...}"
-    )
+    way_out = f"add `{triton}` to targets{storage}"
+    if takes(project, options) == "anything":
+        way_out = "write the handler anew for another server"
+    hint = f"{way_out}; or say why it stays: accepted_warnings: {{torchserve/end-of-life: ...}}"
     yield Problem(_TARGET, message, hint, severity="warning", at_key=True)
 
 
 def run_in_not_offered(project: Project, options: Options) -> Iterator[Problem]:
     """Only KServe runs a component in front of the server."""
     steps = project.transforms
-    runs = options.handler is None and bool(steps.preprocess)
+    runs = takes(project, options) != "anything" and bool(steps.preprocess)
     if runs and steps.run_in == "component" and options.platform != "kserve":
         message = f"platform {options.platform} has no component in front of TorchServe"
         hint = "set targets.torchserve.transforms: {run_in: server}, or platform: kserve"
@@ -213,7 +213,7 @@ def served_behind_a_component(project: Project, options: Options) -> Iterator[Pr
         yield Problem(at, message, "set run_in: server", at_key=True)
     for index, model in enumerate(describe(project, options).models[1:]):
         steps = model.project.transforms
-        if steps.preprocess and steps.run_in == "component" and not model.options.handler:
+        if steps.preprocess and steps.run_in == "component" and model.takes != "anything":
             message = f"`{model.project.name}` has its transforms in a component, and here is none"
             yield Problem((*at, index), message, "set run_in: server in that spec")
 

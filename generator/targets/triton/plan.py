@@ -55,7 +55,7 @@ def names(project: Project, options: Options) -> Names:
     """What the project is called in the cluster and in the registry."""
     service = describe(project, options)
     images = (service.images[TRANSFORMER],) if service.has_transformer and project.images else ()
-    return Names(f"InferenceService `{service.name}`", images)
+    return Names(service.name, images)
 
 
 def _manifests(project: Project, options: Options, service: Service) -> Iterator[Artefact]:

@@ -2,5 +2,7 @@
 
 
 class Handler:
+    def initialize(self, context): ...
+
     def handle(self, data, context):
         return data
