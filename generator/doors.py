@@ -1,8 +1,10 @@
 """The doors of a service, as runbooks tell of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from generator.project import Project
+from generator.datatypes import DATATYPE
+from generator.project import Project, Tensor
 from generator.transforms.code import answer_of
 
 
@@ -32,6 +34,14 @@ def v2_images(project: Project, path: str) -> Door:
     field = project.transforms.request_field
     request = f"one BYTES tensor `{field}` of shape [N], base64 text"
     return Door("v2 over HTTP", path, request, answer_tensors(project))
+
+
+def tensors(names: Iterable[str], described: Iterable[Tensor]) -> str:
+    """Tensors under their names at a door, and what each is."""
+    return ", ".join(
+        f"`{name}` {DATATYPE[tensor.dtype]} [{', '.join(map(str, tensor.shape))}]"
+        for name, tensor in zip(names, described, strict=True)
+    )
 
 
 def prediction(project: Project) -> str:

@@ -44,8 +44,7 @@ def build_document(document: Document, selection: Selection = EVERYTHING) -> Bui
 
 def folder_of(deployment: Deployment) -> PurePosixPath:
     """Where a deployment's files lie: project, environment if any, target."""
-    project = deployment.project
-    return PurePosixPath(*filter(None, (project.name, project.environment, project.target)))
+    return deployment.project.place
 
 
 def _rendered(deployment: Deployment) -> Iterator[RenderedFile]:

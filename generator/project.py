@@ -6,7 +6,7 @@ already vouched for shapes when one of these is made.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from generator.document import Document
@@ -213,6 +213,11 @@ class Project:
     perf: Perf | None = None
     accepted_warnings: dict[str, str] = field(default_factory=dict)
     also_serves: tuple["Served", ...] = ()
+
+    @property
+    def place(self) -> PurePosixPath:
+        """Its folder under rendered/ and under build/: project, environment if any, target."""
+        return PurePosixPath(*filter(None, (self.name, self.environment, self.target)))
 
 
 @dataclass(frozen=True)

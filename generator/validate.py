@@ -232,8 +232,7 @@ _SAME_SERVICE = "names/same-service"
 def _judged(deployment: Deployment) -> Iterator[Diagnostic]:
     """What the rules say, but for the warnings that the spec accepts."""
     accepted = deployment.project.accepted_warnings
-    known = {_name(area, rule) for area, rules in _rules().items() for rule in rules}
-    known.add(_SAME_SERVICE)
+    known = _warnings_known() if accepted else frozenset()
     for name in accepted:
         if name not in known:
             at: Pointer = ("accepted_warnings", name)
@@ -243,6 +242,12 @@ def _judged(deployment: Deployment) -> Iterator[Diagnostic]:
     for flaw in _found(deployment):
         if flaw.severity == "error" or flaw.rule not in accepted:
             yield flaw
+
+
+def _warnings_known() -> frozenset[str]:
+    """The names that accepted_warnings may hold."""
+    names = (_name(area, rule) for area, rules in _rules().items() for rule in rules)
+    return frozenset((*names, _SAME_SERVICE))
 
 
 def _rules() -> dict[str, tuple[Callable[..., Iterator[Problem]], ...]]:

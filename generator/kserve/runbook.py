@@ -20,13 +20,13 @@ def runbook_values(
     """What a runbook says of any service under KServe; `job` is the name of the load test."""
     kubernetes, storage = project.kubernetes, project.storage
     assert storage is not None  # rule storage-missing
-    bundle = "/".join(filter(None, ("build", project.name, project.environment, exposure.target)))
+    bundle = f"build/{project.place}"
     return {
         "project": project.name,
         "service": exposure.service,
         "version": project.model.version,
         "namespace": kubernetes.namespace,
-        "namespace_flag": f" --namespace {kubernetes.namespace}" if kubernetes.namespace else "",
+        "namespace_flag": namespace_flag(kubernetes.namespace),
         "deployment_mode": exposure.deployment_mode,
         "knative": exposure.is_knative,
         "storage_uri": storage.bundle_uri,
@@ -47,6 +47,11 @@ def runbook_values(
         "has_transformer": exposure.has_transformer,
         "perf": _perf(project, images, job),
     }
+
+
+def namespace_flag(namespace: str | None) -> str:
+    """The words of kubectl that name the namespace, a space before them."""
+    return f" --namespace {namespace}" if namespace else ""
 
 
 def _selection(project: Project, exposure: Exposure) -> str:
@@ -79,6 +84,5 @@ def image_calls() -> list[str]:
 
 def url_command(exposure: Exposure, namespace: str | None) -> str:
     """The shell line that reads the service's url."""
-    flag = f" --namespace {namespace}" if namespace else ""
-    get = f"kubectl get inferenceservice {exposure.service}{flag}"
+    get = f"kubectl get inferenceservice {exposure.service}{namespace_flag(namespace)}"
     return f"url=$({get} --output 'jsonpath={{.status.url}}')"

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.datatypes import DATATYPE
-from generator.doors import Door, prediction, v1_images, v2_images
+from generator.doors import Door, prediction, tensors, v1_images, v2_images
 from generator.project import Project, Tensor
 from generator.targets.torchserve.options import Options
 from generator.targets.torchserve.service import Service
@@ -68,8 +67,5 @@ def _tensor_doors(project: Project, service: Service) -> Iterator[Door]:
     yield Door("v2 over HTTP", service.path("v2"), _described(inputs), _described(outputs))
 
 
-def _described(tensors: tuple[Tensor, ...]) -> str:
-    return ", ".join(
-        f"`{tensor.name}` {DATATYPE[tensor.dtype]} [{', '.join(map(str, tensor.shape))}]"
-        for tensor in tensors
-    )
+def _described(described: tuple[Tensor, ...]) -> str:
+    return tensors((tensor.name for tensor in described), described)

@@ -31,6 +31,7 @@ from generator.targets.torchserve.archiving import (
 )
 from generator.targets.torchserve.client import grpc_client_files
 from generator.targets.torchserve.config import config_values
+from generator.targets.torchserve.doors import EXPLANATIONS
 from generator.targets.torchserve.handler import archive_handler, model_files
 from generator.targets.torchserve.options import Options, PrebuiltArchive
 from generator.targets.torchserve.runbook import own_values
@@ -216,5 +217,5 @@ def _predict_values(project: Project, options: Options, service: Service) -> dic
         "v1_path": service.path("v1"),
         "v2_path": service.path("v2"),
         "native_path": native,
-        "explain_path": f"/explanations/{service.model.name}" if options.explain else None,
+        "explain_path": f"{EXPLANATIONS}/{service.model.name}" if options.explain else None,
     }

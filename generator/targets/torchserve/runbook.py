@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from generator.kserve.exposure import Exposure
-from generator.kserve.runbook import image_calls, url_command
+from generator.kserve.runbook import image_calls, namespace_flag, url_command
 from generator.project import Project
 from generator.targets.torchserve.doors import doors
 from generator.targets.torchserve.manifests import runtime_name
@@ -24,6 +24,7 @@ def own_values(
     archiving_job: str | None,
 ) -> dict[str, object]:
     """What templates/torchserve/README.md.j2 says beside the values of any service under KServe."""
+    flag = namespace_flag(service.namespace)
     return {
         "title": "KServe with TorchServe",
         "bundle_is": "bundle",
@@ -33,11 +34,11 @@ def own_values(
         "runtime": runtime_name(service),
         "runtime_image": service.base_image,
         "archiving_job": archiving_job,
-        "before_upload": list(archive_copies(service, _bundle_folder(project))),
+        "before_upload": list(archive_copies(service, f"build/{project.place}")),
         "doors": list(doors(project, options, service)),
-        "logs": f"kubectl logs{_flag(service)} --selector {_SELECTOR}={service.name} --tail 100",
+        "logs": f"kubectl logs{flag} --selector {_SELECTOR}={service.name} --tail 100",
         "management_port": MANAGEMENT_PORT,
-        "port_forward": f"kubectl port-forward{_flag(service)} POD {MANAGEMENT_PORT}",
+        "port_forward": f"kubectl port-forward{flag} POD {MANAGEMENT_PORT}",
         "takes_anything": service.model.takes == "anything" and not service.has_transformer,
         "names_instance": service.has_transformer or service.model.takes == "images",
         "grpc": service.is_grpc,
@@ -46,15 +47,7 @@ def own_values(
     }
 
 
-def _bundle_folder(project: Project) -> str:
-    return "/".join(filter(None, ("build", project.name, project.environment, project.target)))
-
-
 _SELECTOR = "serving.kserve.io/inferenceservice"
-
-
-def _flag(service: Service) -> str:
-    return f" --namespace {service.namespace}" if service.namespace else ""
 
 
 def _summary(service: Service) -> str:

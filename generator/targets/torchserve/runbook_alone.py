@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from generator.kserve.exposure import HTTP_PORT, PERF
 from generator.kserve.manifests import deadline_seconds
+from generator.kserve.runbook import namespace_flag
 from generator.project import Project
 from generator.targets.torchserve.archiving import PROGRAM, archive_folder
 from generator.targets.torchserve.doors import doors
@@ -35,10 +36,10 @@ def alone_values(
         "kubernetes": service.platform == "kubernetes",
         "service": service.name,
         "namespace": service.namespace,
-        "namespace_flag": namespace_flag(service),
+        "namespace_flag": namespace_flag(service.namespace),
         "image": service.images[TORCHSERVE],
         "base_image": service.base_image,
-        "bundle": "/".join(bundle_parts(project)),
+        "bundle": f"build/{project.place}",
         "models": service.models,
         "once": list(_once(project, service)),
         "requirements": " ".join(map(shlex.quote, project.model.requirements)),
@@ -64,7 +65,7 @@ def alone_values(
         "selector": f"app.kubernetes.io/name={service.name}",
         "takes_anything": model.takes == "anything",
         "logs": _logs(service),
-        "copies": list(archive_copies(service, f"build/{'/'.join(bundle_parts(project)[1:])}")),
+        "copies": list(archive_copies(service, f"build/{project.place}")),
         "unready": list(_unready(service)),
     }
 
@@ -81,17 +82,6 @@ def _summary(service: Service) -> str:
     return f"TorchServe runs the model. {takes}{beside}"
 
 
-def bundle_parts(project: Project) -> list[str]:
-    """The folders that lead to the bundle, from the one that holds build/ and rendered/."""
-    parts = ("build", project.name, project.environment, project.target)
-    return [part for part in parts if part]
-
-
-def namespace_flag(service: Service) -> str:
-    """The words of kubectl that name the namespace, a space before them."""
-    return f" --namespace {service.namespace}" if service.namespace else ""
-
-
 def _environment(project: Project) -> str:
     return f" --environment {project.environment}" if project.environment else ""
 
@@ -100,7 +90,7 @@ def _once(project: Project, service: Service) -> Iterator[str]:
     """What the cluster needs before."""
     if service.platform == "docker":
         return
-    kubernetes, flag = project.kubernetes, namespace_flag(service)
+    kubernetes, flag = project.kubernetes, namespace_flag(service.namespace)
     if service.namespace:
         yield f"Namespace: `kubectl create namespace {service.namespace}`."
     else:
@@ -143,7 +133,7 @@ def _perf(
 ) -> Mapping[str, object] | None:
     if not project.perf or not load_test:
         return None
-    flag, job = namespace_flag(service), load_test["job_name"]
+    flag, job = namespace_flag(service.namespace), load_test["job_name"]
     in_cluster = (
         "kubectl apply --kustomize perf",
         f"kubectl wait --for condition=Ready pod --selector job-name={job}{flag} --timeout 300s",
@@ -164,7 +154,7 @@ def _archiver(project: Project, service: Service) -> Iterator[str]:
     model = service.model
     if isinstance(model.options.archive, PrebuiltArchive):
         return
-    below = "/".join(bundle_parts(project)[1:])
+    below = project.place
     store = f"build/{below}/model-store"
     yield f"unzip -o {store}/{model.archive} {PROGRAM} -d program"
     yield from _lines(
@@ -197,7 +187,7 @@ def _logs(service: Service) -> str:
     """The command that shows the server's log."""
     if service.platform == "docker":
         return f"{_COMPOSE} logs --tail 100 {service.name}"
-    return f"kubectl logs deployment/{service.name}{namespace_flag(service)} --tail 100"
+    return f"kubectl logs deployment/{service.name}{namespace_flag(service.namespace)} --tail 100"
 
 
 def _unready(service: Service) -> Iterator[str]:
@@ -208,7 +198,7 @@ def _unready(service: Service) -> Iterator[str]:
             f"{service.name})` says which model has no worker."
         )
     else:
-        flag = namespace_flag(service)
+        flag = namespace_flag(service.namespace)
         pods = f"pod --selector app.kubernetes.io/name={service.name}{flag}"
         yield f"`kubectl describe {pods}` says which model has no worker, or what is not pulled."
     yield f"`{_logs(service)}`: why a worker ends stands after `MODEL_LOG`."

@@ -15,6 +15,7 @@ from generator.kserve.manifests import (
     pod_labels,
     startup_failures,
 )
+from generator.kserve.runbook import namespace_flag
 from generator.planning import kustomization
 from generator.project import Project, Quantity
 from generator.render import render
@@ -25,8 +26,6 @@ from generator.targets.torchserve.options import Options
 from generator.targets.torchserve.readiness import READINESS_SECONDS, readiness_command
 from generator.targets.torchserve.runbook_alone import (
     alone_values,
-    bundle_parts,
-    namespace_flag,
 )
 from generator.targets.torchserve.service import (
     GRPC_PORT,
@@ -74,8 +73,8 @@ def standalone_files(
 
 def bundle_path(project: Project) -> str:
     """Where the bundle that gen export writes lies, as seen from the target's rendered folder."""
-    parts = bundle_parts(project)
-    return "/".join([*[".."] * len(parts), *parts])
+    up = "../" * (len(project.place.parts) + 1)
+    return f"{up}build/{project.place}"
 
 
 def image_requirements(service: Service) -> tuple[str, ...]:
@@ -188,7 +187,7 @@ def _reached(service: Service) -> dict[str, object]:
     return {
         "kubernetes": service.platform == "kubernetes",
         "name": service.name,
-        "namespace_flag": namespace_flag(service),
+        "namespace_flag": namespace_flag(service.namespace),
         "http_port": HTTP_PORT,
     }
 

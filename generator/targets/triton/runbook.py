@@ -3,8 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from generator.datatypes import DATATYPE
-from generator.doors import Door, v1_images, v2_images
+from generator.doors import Door, tensors, v1_images, v2_images
 from generator.kserve.exposure import Exposure
 from generator.kserve.runbook import image_calls, url_command
 from generator.project import Project, Tensor
@@ -56,13 +55,9 @@ def _doors(project: Project, options: Options, service: Service) -> Iterator[Doo
     yield Door("v2 over HTTP", service.path("v2"), inputs, outputs)
 
 
-def _tensors(tensors: tuple[Tensor, ...], options: Options, *, side: str) -> str:
+def _tensors(described: tuple[Tensor, ...], options: Options, *, side: str) -> str:
     """Triton's names of tensors, and what each is."""
-    names = tensor_names(tensors, options, side=side)
-    return ", ".join(
-        f"`{name}` {DATATYPE[tensor.dtype]} [{', '.join(map(str, tensor.shape))}]"
-        for name, tensor in zip(names, tensors, strict=True)
-    )
+    return tensors(tensor_names(described, options, side=side), described)
 
 
 def _call(project: Project, service: Service, exposure: Exposure) -> dict[str, object]:
