@@ -68,12 +68,15 @@ class Imported:
 
 
 def import_definitions(sources: Iterable[Path]) -> Iterator[Imported]:
-    """Compact every served version of the definitions in files and folders."""
+    """Compact the stored version of the definitions in files and folders.
+
+    Older versions of a kind are read as that one: none of them is rendered.
+    """
     for path in sorted(_yaml_files(sources)):
         content = _read(path)
         if isinstance(content, dict) and content.get("kind") == "CustomResourceDefinition":
             definition = _patched(content, path)
-            yield from _served(definition, path)
+            yield from _stored(definition, path)
 
 
 def _yaml_files(sources: Iterable[Path]) -> Iterator[Path]:
@@ -105,10 +108,10 @@ def _is_patch(path: Path) -> bool:
     return path.read_text(encoding="utf-8").startswith("- op:")
 
 
-def _served(definition: Schema, path: Path) -> Iterator[Imported]:
+def _stored(definition: Schema, path: Path) -> Iterator[Imported]:
     spec = definition["spec"]
     for version in spec["versions"]:
-        if version["served"]:
+        if version["storage"]:
             api_version, kind = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
             openapi = version["schema"]["openAPIV3Schema"]
             schema = share(manifest_schema(openapi, api_version, kind))

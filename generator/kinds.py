@@ -21,6 +21,7 @@ RELEASES = (
     "knative-serving-v1.23.0",
     "kubernetes-v1.37.0",
     "kustomize-v1beta1",
+    "seldon-core-v1.17.1",
 )
 METADATA = ("meta/v1", "ObjectMeta")  # part of every manifest, none by itself
 

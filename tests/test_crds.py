@@ -50,7 +50,7 @@ spec:
               x-kubernetes-validations: [{rule: self.shelf < 9}]
             status: {type: object, properties: {hot: {type: boolean}}}
     - name: v1alpha1
-      served: false
+      served: true
       storage: false
       schema: {openAPIV3Schema: {type: object}}
 """
@@ -105,7 +105,7 @@ def test_every_release_names_its_source_licence_and_files(folder: Path) -> None:
         assert f"| {path.stat().st_size} |" in page
 
 
-def test_only_served_versions_are_imported(oven: Path) -> None:
+def test_only_the_stored_version_is_imported(oven: Path) -> None:
     names = [one.file_name for one in import_definitions([oven.parent])]
 
     assert names == ["kitchen.example.com_v1_Oven.json"]

@@ -7,10 +7,24 @@ over all manifests of one deployment, listed in the RULES of its module.
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from generator.webhook_rules import knative, kserve, kustomization, pods
+from generator.webhook_rules import (
+    knative,
+    kserve,
+    kustomization,
+    pods,
+    seldon,
+    seldon_silent,
+)
 from generator.webhook_rules.nodes import Found, Node, Rendered
 
-RULES = (*kserve.RULES, *knative.RULES, *pods.RULES, *kustomization.RULES)
+RULES = (
+    *kserve.RULES,
+    *knative.RULES,
+    *seldon.RULES,
+    *seldon_silent.RULES,
+    *pods.RULES,
+    *kustomization.RULES,
+)
 
 
 def refusals(

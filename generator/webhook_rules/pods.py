@@ -5,10 +5,11 @@ pkg/apis/{batch,apps}/validation/validation.go.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from generator.resources import amount
+from generator.webhook_rules.graphs import Predictor, containers, predictors, server
 from generator.webhook_rules.nodes import Found, Node, Rendered, twice
 from generator.webhook_rules.services import (
     RUNTIMES,
@@ -24,6 +25,9 @@ LAST_PORT = 65_535
 # storage_initializer_injector.go of kserve mounts the model by itself.
 KSERVE_VOLUMES = ("kserve-provision-location", "kserve-pvc-source")
 KSERVE_MOUNT = "/mnt/models"
+# defaults.go and model_initializer_injector.go of seldon-core; the last is of one container each.
+SELDON_VOLUMES = ("seldon-podinfo", "kfserving-pvc-source")
+SELDON_MODEL_VOLUME = "provision-location"
 STOCK_RUNTIMES_WITHOUT_VOLUMES = ("kserve-tritonserver", "kserve-torchserve")  # config/runtimes
 
 
@@ -32,7 +36,8 @@ class Pod:
     """A pod that a manifest leads to, as far as that manifest writes it down.
 
     `lent` are volumes that stand in another manifest of the same pod, `base` is the container of
-    the runtime below the model's; `whole` tells that nothing of the pod is out of sight.
+    the runtime below the model's; `whole` tells that nothing of the pod is out of sight. `brought`
+    are the volumes that an operator adds, `mounted` where KServe mounts its own, whatever its name.
     """
 
     containers: tuple[Node, ...]
@@ -40,6 +45,8 @@ class Pod:
     lent: tuple[Node, ...] = ()
     base: Node | None = None
     whole: bool = True
+    brought: tuple[str, ...] = KSERVE_VOLUMES
+    mounted: str | None = KSERVE_MOUNT
 
 
 def pods(rendered: Rendered) -> Iterator[Pod]:
@@ -56,6 +63,8 @@ def pods(rendered: Rendered) -> Iterator[Pod]:
         yield _runtime_pod(runtime, rendered)
         if runtime.at("spec", "workerSpec").given:
             yield _plain_pod(runtime.at("spec", "workerSpec"))
+    for predictor in predictors(rendered):
+        yield from (_seldon_pod(pod, predictor) for pod in predictor.pods)
 
 
 def _plain_pod(spec: Node, lent: tuple[Node, ...] = ()) -> Pod:
@@ -74,6 +83,13 @@ def _component_pod(component: Component, rendered: Rendered) -> Pod:
         main_container(runtime) if runtime else None,
         whole=seen,
     )
+
+
+def _seldon_pod(pod: Node, predictor: Predictor) -> Pod:
+    names = [container.at("name").text for container in containers(pod)]
+    served = [unit.at("name").text for unit in predictor.units if server(unit)]
+    models = (f"{name}-{SELDON_MODEL_VOLUME}" for name in names if name in served)
+    return replace(_plain_pod(pod.at("spec")), brought=(*SELDON_VOLUMES, *models), mounted=None)
 
 
 def _runtime_pod(runtime: Node, rendered: Rendered) -> Pod:
@@ -135,12 +151,12 @@ def device_request_is_no_limit(rendered: Rendered) -> Iterator[Found]:
 
 
 def mount_without_volume(rendered: Rendered) -> Iterator[Found]:
-    """No pod starts that mounts a volume it does not have [core]; KServe adds the model's."""
+    """No pod starts that mounts a volume it does not have [core]; an operator adds the model's."""
     for pod in pods(rendered):
         known = [volume.at("name").text for volume in pod.volumes + pod.lent]
         for mount in _all(pod.containers, "volumeMounts") if pod.whole else ():
             name, path = mount.at("name").text, mount.at("mountPath").text.rstrip("/")
-            if name not in (*known, *KSERVE_VOLUMES) and path != KSERVE_MOUNT:
+            if name not in (*known, *pod.brought) and path != pod.mounted:
                 hint = f"add `{name}` to volumes"
                 yield mount.at("name").refused(f"no volume is named `{name}`", hint)
 
