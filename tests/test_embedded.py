@@ -1,6 +1,7 @@
 """Transforms inside the program against the rendered ones of Pillow and numpy."""
 
 import io
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +11,13 @@ from typing import Any
 import pytest
 
 from generator.project import Model, Project, Step, Tensor, Transforms
-from generator.transforms.embedded import embedded_steps, is_embedded, remaining, why_not
+from generator.transforms.embedded import (
+    as_called,
+    embedded_steps,
+    is_embedded,
+    remaining,
+    why_not,
+)
 
 torch = pytest.importorskip("torch")
 np = pytest.importorskip("numpy")
@@ -253,6 +260,51 @@ def test_the_check_refuses_another_preprocess() -> None:
 
     with pytest.raises(Refusal, match="answers otherwise than the model"):
         check_embedded(tested, torch.jit.script(embed(other, Mean())), Mean())
+
+
+def test_a_trace_of_the_whole_would_hold_one_size() -> None:
+    """Why the transforms are scripted, and `method: trace` is refused where no size is known."""
+    program = torch.jit.script(embed(project(*STEPS), Mean()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of each size that it takes for ever
+        traced = torch.jit.trace(embed(project(*STEPS), Mean()), picture(50, 37))
+
+    torch.testing.assert_close(traced(picture(50, 37)), program(picture(50, 37)))
+    larger = picture(90, 61)
+    assert not torch.allclose(traced(larger), program(larger), rtol=1e-4, atol=1e-5)
+
+
+def test_callers_see_pixels_and_the_output_for_one_image() -> None:
+    tested = project({"decode": {"mode": "L"}}, "to_tensor", postprocess=("softmax",))
+    tested = replace(
+        tested, model=replace(tested.model, outputs=(Tensor("logits", "float64", ("N", 2)),))
+    )
+
+    called = as_called(tested).model
+
+    assert called.inputs == (Tensor("image", "uint8", (1, "H", "W")),)
+    assert called.outputs == (Tensor("logits", "float32", (2,)),)
+    assert as_called(as_called(tested)) == as_called(tested)
+
+
+@pytest.mark.parametrize("activation", [(), ("softmax",)])
+def test_what_callers_see_is_what_the_program_does(activation: tuple[Operation, ...]) -> None:
+    tested = project(*STEPS, postprocess=activation)
+    program = torch.jit.script(embed(tested, Mean()))
+    [image], [output] = as_called(tested).model.inputs, as_called(tested).model.outputs
+
+    made = program(picture(9, 7, channels=int(image.shape[0])))
+
+    assert [argument.name for argument in program.forward.schema.arguments][1:] == [image.name]
+    assert tuple(made.shape) == output.shape
+    assert made.dtype == getattr(torch, output.dtype)
+
+
+def test_callers_of_other_programs_see_what_the_spec_says() -> None:
+    tested = project(*STEPS)
+    outside = replace(tested, transforms=replace(tested.transforms, run_in="client"))
+
+    assert as_called(outside) is outside
 
 
 def test_the_selection_of_classes_stays_outside() -> None:

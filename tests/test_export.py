@@ -247,7 +247,7 @@ def test_a_failing_export_leaves_the_former_bundle(tmp_path: Path) -> None:
         export(spec, tmp_path / "build")
 
     assert (bundle / "tiny/1/model.pt").read_bytes() == before
-    assert sorted(path.name for path in bundle.parent.iterdir()) == ["triton"]
+    assert sorted(path.name for path in bundle.parent.iterdir()) == [".triton.exported", "triton"]
 
 
 def test_a_bundles_folders_stay_those_that_a_container_has_mounted(tmp_path: Path) -> None:
@@ -292,7 +292,8 @@ def test_what_a_bundle_no_longer_holds_is_dropped(tmp_path: Path) -> None:
     bundle = export(spec, tmp_path / "build")
     (bundle / "tiny/7").mkdir()
     (bundle / "tiny/7/model.pt").write_text("old")
-    (bundle / "link").symlink_to(tmp_path)
+    with (bundle.parent / ".triton.exported").open("a") as record:
+        record.write("tiny/7/model.pt\n")
     (bundle / "tiny/config.pbtxt").unlink()
     (bundle / "tiny/config.pbtxt").mkdir()
 
@@ -300,6 +301,18 @@ def test_what_a_bundle_no_longer_holds_is_dropped(tmp_path: Path) -> None:
 
     files = sorted(str(path.relative_to(bundle)) for path in bundle.rglob("*"))
     assert files == ["tiny", "tiny/1", "tiny/1/model.pt", "tiny/config.pbtxt"]
+
+
+def test_what_no_export_wrote_stays_in_the_folder(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    bundle = export(spec, tmp_path / "build")
+    (bundle / "notes.txt").write_text("mine")
+    (bundle / "link").symlink_to(tmp_path)
+
+    export(spec, tmp_path / "build")
+
+    assert (bundle / "notes.txt").read_text() == "mine"
+    assert (bundle / "link").is_symlink()
     assert spec.exists()
 
 
@@ -307,12 +320,29 @@ def test_a_bundle_keeps_what_the_target_says(tmp_path: Path) -> None:
     spec = write_spec(tmp_path)
     folder = tmp_path / "build/tiny/triton"
     (folder / "model-store").mkdir(parents=True)
-    for name in ("tiny-1.0.mar", "notes.txt"):
-        (folder / "model-store" / name).write_text("old")
+    with (folder.parent / ".triton.exported").open("w") as record:
+        for name in ("tiny-1.0.mar", "notes.txt"):
+            (folder / "model-store" / name).write_text("old")
+            record.write(f"model-store/{name}\n")
 
     export_bundle(deployment(spec, Bundle(keeps="model-store/*.mar")), TEXTS, tmp_path / "build")
 
     assert [path.name for path in (folder / "model-store").iterdir()] == ["tiny-1.0.mar"]
+
+
+def test_a_program_tells_nothing_of_the_folder_that_it_was_made_in(tmp_path: Path) -> None:
+    programs = []
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        spec = write_spec(tmp_path / folder)
+        programs.append(
+            (export(spec, tmp_path / folder / "build") / "tiny/1/model.pt").read_bytes()
+        )
+
+    assert programs[0] == programs[1]
+    with zipfile.ZipFile(io.BytesIO(programs[0])) as records:
+        contents = b"".join(records.read(name) for name in records.namelist())
+    assert str(tmp_path).encode() not in contents
 
 
 def test_what_was_exported_before_leaves_no_trace_in_the_bytes(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def export_bundle(
         shutil.rmtree(staged, ignore_errors=True)
         _write_text_part(deployment, files, staged)
         _make(deployment, staged, report)
-        _bring(staged, folder, _bundle(deployment).keeps)
+        record = whole.with_name(f".{whole.name}.exported")
+        _bring(staged, folder, _bundle(deployment).keeps, record)
     except OSError as error:
         raise CannotRun(f"cannot write {error.filename or folder}: {error.strerror}") from error
     finally:
@@ -58,24 +59,36 @@ def _write_text_part(deployment: Deployment, files: Sequence[RenderedFile], stag
             path.write_text(file.text, encoding="utf-8", newline="\n")
 
 
-def _bring(staged: Path, folder: Path, keeps: str | None) -> None:
-    """Move all files into a folder, and drop what it held beside them but for what it keeps."""
+def _bring(staged: Path, folder: Path, keeps: str | None, record: Path) -> None:
+    """Move all files into a folder, and drop what an earlier export left there but what it keeps.
+
+    `record` names the files that are owed to exports; others in the folder are none of theirs.
+    """
     paths = sorted(path.relative_to(staged) for path in staged.rglob("*") if path.is_file())
     for path in paths:
         if (folder / path).is_dir():
             shutil.rmtree(folder / path)
         (staged / path).chmod(READABLE)
         os.replace(staged / path, _with_folder(folder / path))
-    wanted = {folder / path for path in paths} | set(folder.glob(keeps) if keeps else ())
-    wanted |= {folder / parent for path in paths for parent in path.parents}  # links to folders
-    for parent in {folder, *(path.parent for path in wanted)} - {folder.parent}:
+    for parent in {folder, *(folder / each for path in paths for each in path.parents)}:
         parent.chmod(READABLE | SEARCHABLE)
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
-        if path.is_dir() and not path.is_symlink():
-            with contextlib.suppress(OSError):  # not empty
-                path.rmdir()
-        elif path not in wanted:
-            path.unlink()
+    left = _exported(record) - set(paths)
+    kept = {path for path in left if keeps and path.match(keeps)}
+    for path in sorted(left - kept, reverse=True):
+        (folder / path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            for parent in path.parents[:-1]:
+                (folder / parent).rmdir()
+    lines = (f"{path.as_posix()}\n" for path in sorted({*paths, *kept}))
+    record.write_text("".join(lines), encoding="utf-8")
+
+
+def _exported(record: Path) -> set[Path]:
+    """What earlier exports have left in a folder, as their record tells."""
+    try:
+        return set(map(Path, record.read_text(encoding="utf-8").splitlines()))
+    except FileNotFoundError:
+        return set()
 
 
 def _bundle(deployment: Deployment) -> Bundle:

@@ -1,6 +1,7 @@
 """Turn a module into a TorchScript program and hold it against the spec's signature."""
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,9 +39,24 @@ def export_torchscript(project: Project, module: torch.nn.Module) -> torch.jit.S
 
 
 def save(program: torch.jit.ScriptModule, path: Path) -> None:
-    """Write the program; the same program gives the same bytes under the same file stem."""
+    """Write the program; the same program gives the same bytes under the same file stem.
+
+    What torch adds for its tracebacks is left out: it holds the paths of the user's sources.
+    """
+    whole = io.BytesIO()
     with _deprecation_known():
-        torch.jit.save(program, path)
+        torch.jit.save(program, whole)
+    whole.seek(0)
+    reader, writer = torch._C.PyTorchFileReader(whole), torch._C.PyTorchFileWriter(str(path))
+    for name in reader.get_all_records():
+        if not name.endswith(".debug_pkl") and name not in _WRITTEN_BY_ITSELF:
+            content = reader.get_record(name)
+            writer.write_record(name, content, len(content))
+    writer.write_end_of_file()
+
+
+_WRITTEN_BY_ITSELF = ("version", "byteorder", ".data/serialization_id")
+"""Records that torch's writer of files adds to each."""
 
 
 def sample_inputs(project: Project, *, batch_size: int, seed: int) -> tuple[torch.Tensor, ...]:
@@ -78,16 +94,26 @@ def own_types() -> Iterator[None]:
     """Keep the types of programs apart from those of earlier ones in this process.
 
     A program names its types, and a name that is taken gets a number: without this, its bytes
-    would tell what was exported before it. The names are those of torch 2.4 to 2.13.
+    would tell what was exported before it. A scripted type lists its constants in the order of a
+    set, which is another one in each process. The names are those of torch 2.4 to 2.13.
     """
     former = torch.jit._state._python_cu
     torch.jit._state._python_cu = torch._C.CompilationUnit()
+    torch.jit._recursive.set = _SortedSet
     _forget_types()
     try:
         yield
     finally:
+        del torch.jit._recursive.set  # Python's own is seen again
         torch.jit._state._python_cu = former
         _forget_types()
+
+
+class _SortedSet(set[str]):
+    """A set of names that is walked through in one order."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(super().__iter__()))
 
 
 def _forget_types() -> None:
