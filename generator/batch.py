@@ -8,7 +8,7 @@ from generator.document import Document
 from generator.pipeline import Build
 from generator.problem import Problem, located
 from generator.specs import Spec
-from generator.views import Selection
+from generator.views import Selection, named_targets
 
 Failure = Rejected | CannotRun
 Outcome = Build | Failure
@@ -88,20 +88,10 @@ def _concerns(selection: Selection, document: Document) -> bool:
     """Whether a selected target may stand in a selected environment; broken specs concern all."""
     if not any(map(selection.has_environment, _environments(document))):
         return False
-    targets = _targets(document)
+    targets = named_targets(document)
     return not targets or any(map(selection.has_target, targets))
 
 
 def _environments(document: Document) -> list[str | None]:
     environments = document.data.get("environments")
     return list(environments) if isinstance(environments, dict) and environments else [None]
-
-
-def _targets(document: Document) -> list[str]:
-    """The targets that are named anywhere in a spec."""
-    parts = [document.data]
-    environments = document.data.get("environments")
-    for environment in environments.values() if isinstance(environments, dict) else ():
-        parts += [environment] if isinstance(environment, dict) else []
-    maps = [part.get("targets") for part in parts]
-    return [name for targets in maps if isinstance(targets, dict) for name in targets]

@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from generator.datatypes import DATATYPE
-from generator.project import Dtype, Perf, Project, Protocol
+from generator.project import Dtype, Perf, Project, Tensor
 from generator.resources import whole_seconds
 
 TEMPLATES = (
@@ -38,19 +39,26 @@ _ELEMENT: dict[Dtype, str] = {
 }
 
 
+ImageForm = Literal["v1", "v2", "native", "seldon"]
+"""In `request_field` of v1 or v2, as the body itself (native), or in a SeldonMessage."""
+
+TensorForm = Literal["v2-binary", "v2-json", "seldon"]
+"""V2 with raw bytes behind its JSON, V2 as JSON alone, or one tensor in a SeldonMessage."""
+
+
 @dataclass(frozen=True)
 class ImageRequest:
-    """A request of one image of this size: the body itself (native), or in `request_field`."""
+    """A request of one image of this size."""
 
     request_field: str
     width: int
     height: int
-    protocol: Protocol
+    protocol: ImageForm
 
 
 @dataclass(frozen=True)
 class RequestTensor:
-    """An input tensor of a V2 request, batch dimension included, no dimension left free."""
+    """An input tensor of a request, batch dimension included, no dimension left free."""
 
     name: str
     dtype: Dtype
@@ -59,9 +67,10 @@ class RequestTensor:
 
 @dataclass(frozen=True)
 class TensorRequest:
-    """A V2 request in binary form."""
+    """A request of one sample of every input."""
 
     tensors: tuple[RequestTensor, ...]
+    form: TensorForm = "v2-binary"
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class LoadTest:
     memory: str = "512Mi"
 
 
-def image_request(project: Project, protocol: Protocol) -> ImageRequest:
+def image_request(project: Project, protocol: ImageForm) -> ImageRequest:
     """A request for a project whose transforms take encoded images."""
     width, height = image_size(project)
     return ImageRequest(project.transforms.request_field, width, height, protocol)
@@ -101,16 +110,25 @@ def image_size(project: Project) -> tuple[int, int]:
     return (width if isinstance(width, int) else 64, height if isinstance(height, int) else 64)
 
 
-def tensor_request(project: Project, names: Sequence[str]) -> TensorRequest:
+def tensor_request(
+    project: Project, names: Sequence[str], form: TensorForm = "v2-binary"
+) -> TensorRequest:
     """One sample of every input under its name at the door; a free dimension gets the size 1."""
-    return TensorRequest(
-        tuple(
-            RequestTensor(
-                name, tensor.dtype, tuple(s if isinstance(s, int) else 1 for s in tensor.shape)
-            )
-            for name, tensor in zip(names, project.model.inputs, strict=True)
+    tensors = tuple(
+        RequestTensor(
+            name, tensor.dtype, tuple(s if isinstance(s, int) else 1 for s in tensor.shape)
         )
+        for name, tensor in zip(names, project.model.inputs, strict=True)
     )
+    return TensorRequest(tensors, form)
+
+
+def pixels_request(project: Project, name: str, image: Tensor) -> TensorRequest:
+    """The pixels [channels, height, width] of one sample image under their name at the door."""
+    width, height = image_size(project)
+    channels = image.shape[0]
+    assert isinstance(channels, int)  # a colour mode has as many as it has
+    return TensorRequest((RequestTensor(name, image.dtype, (channels, height, width)),))
 
 
 def artefact_values(test: LoadTest, template_texts: Iterable[str]) -> dict[str, object]:
@@ -178,9 +196,11 @@ def _request_values(request: ImageRequest | TensorRequest) -> dict[str, object]:
         }
     return {
         "sends_image": False,
+        "form": request.form,
         "tensors": [
             {
                 "name": tensor.name,
+                "dtype": tensor.dtype,
                 "datatype": DATATYPE[tensor.dtype],
                 "element": _ELEMENT[tensor.dtype],
                 "shape": tensor.shape,

@@ -1,6 +1,6 @@
 """What a target is: the one contract between the engine and a serving system."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -68,13 +68,12 @@ class Bundle:
 class Names:
     """What a deployment is called outside its own folder, where another may be called the same.
 
-    `service` is the name of its Kubernetes objects, None where there are none; `images` are those
-    that are built of this target's code, `bundled` those that hold the bundle too.
+    `service` is the name of its Kubernetes Service, None where there is none; `images` are the
+    names of those that are built of this target's code, with all that decides what they hold.
     """
 
     service: str | None
-    images: tuple[str, ...]
-    bundled: tuple[str, ...] = ()
+    images: Mapping[str, object]
 
 
 @dataclass(frozen=True)

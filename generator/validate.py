@@ -46,7 +46,8 @@ def validate(
         deployment, problems = _with_served(_deployment(view))
         deployments.append(deployment)
         flaws += [*problems, *_judged(deployment)]
-    flaws += _collisions(deployments)
+    if not any(flaw.severity == "error" for flaw in flaws):
+        flaws += _collisions(deployments)
     if any(flaw.severity == "error" for flaw in flaws):
         raise Rejected(flaws)
     return deployments, in_file_order(flaws)
@@ -202,12 +203,13 @@ def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
         where = f"targets.{target.name}.names"
         at: Pointer = ("targets", target.name)
         environment = f" in environment {project.environment}" if project.environment else ""
-        for image in (*names.images, *names.bundled):
-            own = (_content(deployment, image in names.bundled), target.name + environment)
+        for image, content in names.images.items():
+            own = ((target.name, content), target.name + environment)
             other = images.setdefault(image, own)
             if other[0] != own[0]:
                 message = f"{other[1]} builds image `{image}` too, with other content"
-                problem = Problem(at, message, f"set {where}.images", at_key=True)
+                hint = f"set {where}.images, or another images.tag{environment}"
+                problem = Problem(at, message, hint, at_key=True)
                 yield located(problem, "names/same-image", deployment.document)
         if names.service and _SAME_SERVICE not in project.accepted_warnings:
             first = services.setdefault((project.environment, names.service), target.name)
@@ -216,14 +218,6 @@ def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
                 hint = f"set {where}.service, or accept {_SAME_SERVICE} where that is meant"
                 problem = Problem(at, message, hint, severity="warning", at_key=True)
                 yield located(problem, _SAME_SERVICE, deployment.document)
-
-
-def _content(deployment: Deployment, has_bundle: bool) -> object:
-    """What decides the content of an image, as far as a spec tells."""
-    project, model = deployment.project, deployment.project.model
-    bundle = project.environment if has_bundle else None
-    steps = (project.transforms, model.inputs, model.outputs, model.class_names)
-    return deployment.target.name, steps, project.serving.batching.max_size, bundle
 
 
 _SAME_SERVICE = "names/same-service"

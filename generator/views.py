@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.diagnostics import shown
 from generator.document import Document, Pointer, merged
@@ -13,6 +13,8 @@ from generator.targets import TARGETS
 OVERRIDABLE = ("model", "storage", "transforms", "serving", "hardware", "images", "kubernetes")
 """What a target may say for itself, merged over the project's."""
 MOST_ENVIRONMENTS = 100
+ALONE = "predictor"
+"""The target of a spec that names none: it needs no server."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,23 @@ class View:
 
     document: Document
     target: Target | None
-    """None where the spec names none that is known: only its shape is looked at."""
+    """None where the spec's targets are none that is known: only its shape is looked at."""
     environment: str | None
     storage_is_verbatim: bool
 
 
+_OF_A_SERVER = ("storage", "serving", "perf", "kubernetes", "images")
+
+
 def framed(document: Document) -> Iterator[Problem]:
     """What must hold before environments and targets can be merged into views."""
+    environments = document.data.get("environments")
+    layers = [document.data, *(environments.values() if isinstance(environments, dict) else ())]
+    if not any("targets" in layer for layer in layers if isinstance(layer, dict)):
+        for key in filter(document.data.__contains__, _OF_A_SERVER):
+            message = f"`{key}` is for a server, and the spec names no targets"
+            hint = "add `targets: {triton: {}}` or another, or remove it for the predictor alone"
+            yield Problem((key,), message, hint, at_key=True)
     yield from _map_of_maps(document.data, ("targets",), "target", TARGETS)
     environments = document.data.get("environments", {})
     yield from _map_of_maps(document.data, ("environments",), "environment", None)
@@ -98,6 +110,18 @@ def _map_of_maps(
             yield Problem((*at, name), message, f"write what the {noun} sets, or nothing")
 
 
+def named_targets(document: Document) -> list[str]:
+    """The targets that a spec names anywhere, known or not, and the one that it has without."""
+    data = document.data
+    environments = data.get("environments")
+    own = list(environments.values()) if isinstance(environments, dict) else []
+    layers = [layer if isinstance(layer, dict) else {} for layer in (data, *own)]
+    maps = [layer["targets"] for layer in layers if "targets" in layer]
+    names = [name for targets in maps if isinstance(targets, dict) for name in targets]
+    is_alone = "targets" not in data and any("targets" not in one for one in layers[1:] or layers)
+    return [*names, ALONE] if is_alone else names
+
+
 def views(document: Document, selection: Selection) -> Iterator[View]:
     """Every selected target in every selected environment; one without a target where none is."""
     environments = document.data.get("environments")
@@ -118,6 +142,8 @@ def _layers(document: Document, environment: str | None) -> list[Document]:
 
 
 def _targets(layers: list[Document]) -> list[str]:
+    if not any("targets" in layer.data for layer in layers):
+        return [ALONE]
     return [target for target in TARGETS if _is_wanted(target, layers)]
 
 
@@ -146,6 +172,8 @@ def _view(layers: list[Document], target: Target | None, environment: str | None
                 verbatim = part is not project
             view = merged(view, part) if view else part
     assert view is not None  # there is at least the spec itself
+    if target and "targets" not in view.data:
+        view = replace(view, data=view.data | {"targets": {target.name: {}}})
     return View(view, target, environment, verbatim)
 
 

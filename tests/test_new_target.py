@@ -76,7 +76,7 @@ def bundle(project: Project, options: Options) -> Bundle:
 
 
 def names(project: Project, options: Options) -> Names:
-    return Names(None, ())
+    return Names(None, {})
 ''',
     "rules.py": '''\
 """What tiny refuses."""
@@ -125,9 +125,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "templates/tiny").mkdir()
     (folder / "templates/tiny/tiny.yaml.j2").write_text(TEMPLATE)
     listing = folder / "generator/targets/__init__.py"
-    lines = listing.read_text().replace(
-        "import torchserve, triton", "import tiny, torchserve, triton"
-    )
+    lines = listing.read_text().replace("targets import ", "targets import tiny, ")
     listing.write_text(lines.replace("= {\n", '= {\n    "tiny": tiny.TARGET,\n', 1))
     return folder
 

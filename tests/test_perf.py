@@ -51,6 +51,21 @@ TENSOR_TEST = replace(
         )
     ),
 )
+SELDON_TENSOR_TEST = replace(
+    IMAGE_TEST,
+    request=perf.TensorRequest((perf.RequestTensor("half", "float16", (2, 3)),), "seldon"),
+)
+JSON_TENSOR_TEST = replace(
+    IMAGE_TEST,
+    request=perf.TensorRequest(
+        (
+            perf.RequestTensor("image", "float32", (1, 3, 4, 5)),
+            perf.RequestTensor("tokens", "int64", (7,)),
+            perf.RequestTensor("mask", "bool", (2, 2)),
+        ),
+        "v2-json",
+    ),
+)
 
 
 def literal(value: object) -> object:
@@ -107,11 +122,17 @@ def test_the_name_is_the_same_for_the_same_test() -> None:
     "other",
     [
         TENSOR_TEST,
+        JSON_TENSOR_TEST,
+        SELDON_TENSOR_TEST,
         replace(IMAGE_TEST, perf=replace(IMAGE_TEST.perf, rate=101)),
         replace(IMAGE_TEST, perf=replace(IMAGE_TEST.perf, slo=Slo(p99="11ms"))),
         replace(IMAGE_TEST, image="docker.io/acme/cifar10-perf:1.1"),
         replace(
             IMAGE_TEST, request=perf.ImageRequest("image_bytes", width=32, height=25, protocol="v1")
+        ),
+        replace(
+            IMAGE_TEST,
+            request=perf.ImageRequest("image_bytes", width=32, height=24, protocol="seldon"),
         ),
         replace(IMAGE_TEST, labels={}),
         replace(IMAGE_TEST, memory="1Gi"),
@@ -255,7 +276,47 @@ def test_the_tensor_request_is_v2_in_binary_form(tmp_path: Path) -> None:
     assert set(struct.unpack("<7q", body[length + 240 : length + 296])) <= {0, 1}
 
 
-@pytest.mark.parametrize("test", [IMAGE_TEST, TENSOR_TEST])
+def test_the_image_request_may_be_a_seldon_message(tmp_path: Path) -> None:
+    request = perf.ImageRequest("image_bytes", width=32, height=24, protocol="seldon")
+    test = replace(IMAGE_TEST, request=request)
+
+    headers, body = module(render(test, tmp_path) / "payload.py").request()
+
+    message = json.loads(body)
+    assert headers == {"Content-Type": "application/json"}
+    assert list(message) == ["binData"]
+    assert pixel_rows(base64.b64decode(message["binData"], validate=True), width=32) == 24
+
+
+def test_the_tensor_request_may_be_a_seldon_message(tmp_path: Path) -> None:
+    headers, body = module(render(SELDON_TENSOR_TEST, tmp_path) / "payload.py").request()
+
+    message = json.loads(body)
+    data = base64.b64decode(message["binData"], validate=True)
+    assert headers == {"Content-Type": "application/json"}
+    assert message["meta"] == {"tags": {"dtype": "float16", "shape": [2, 3]}}
+    assert all(0 <= x <= 1 for x in struct.unpack("<6e", data))
+
+
+def test_the_tensor_request_may_be_v2_as_json_alone(tmp_path: Path) -> None:
+    headers, body = module(render(JSON_TENSOR_TEST, tmp_path) / "payload.py").request()
+
+    image, tokens, mask = json.loads(body)["inputs"]
+    assert headers == {"Content-Type": "application/json"}
+    assert [(one["name"], one["datatype"], one["shape"]) for one in (image, tokens, mask)] == [
+        ("image", "FP32", [1, 3, 4, 5]),
+        ("tokens", "INT64", [7]),
+        ("mask", "BOOL", [2, 2]),
+    ]
+    assert len(image["data"]) == 60
+    assert all(0 <= x < 1 for x in image["data"])
+    assert len(tokens["data"]) == 7
+    assert set(tokens["data"]) <= {0, 1}
+    assert len(mask["data"]) == 4
+    assert {type(x) for x in mask["data"]} == {bool}
+
+
+@pytest.mark.parametrize("test", [IMAGE_TEST, TENSOR_TEST, JSON_TENSOR_TEST, SELDON_TENSOR_TEST])
 def test_the_request_is_the_same_at_every_run(test: perf.LoadTest, tmp_path: Path) -> None:
     payload = module(render(test, tmp_path) / "payload.py")
 

@@ -48,6 +48,21 @@ def test_mnist_is_small_and_sure_of_digits_that_it_has_not_seen(model: Any) -> N
     assert (probabilities > 0.9).float().mean() > 0.95
 
 
+def test_landmarks_is_small_and_sure_of_pictures_that_it_has_not_seen(model: Any) -> None:
+    training = model("train_landmarks")
+    net = training.Net().eval()
+    net.load_state_dict(torch.load(MODELS / "landmarks.pt", weights_only=True))
+    pixels, classes = training.pictures(100, torch.Generator().manual_seed(12))
+
+    with torch.inference_mode():
+        probabilities, found = net(training.normalized(pixels)).softmax(1).max(1)
+
+    assert (MODELS / "landmarks.pt").stat().st_size < 300_000
+    assert (found == classes).float().mean() > 0.99
+    assert (probabilities > 0.9).float().mean() > 0.95
+    assert len((MODELS / "landmarks_classes.txt").read_text().split("\n")) == 51
+
+
 def test_digits_are_drawn_the_same_for_the_same_seed(model: Any) -> None:
     digits = model("train_mnist").digits
 

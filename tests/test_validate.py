@@ -9,7 +9,7 @@ import pytest
 from generator.diagnostics import Diagnostic, Rejected
 from generator.source import load
 from generator.validate import Deployment, validate
-from generator.views import EVERYTHING, Selection
+from generator.views import EVERYTHING, Selection, named_targets
 
 BASE = """\
 spec_version: 1
@@ -163,7 +163,67 @@ def test_an_environment_adds_a_target() -> None:
 def test_a_spec_whose_target_stands_in_one_environment_only_is_told_of_the_other() -> None:
     [diagnostic] = rejected("environments: {a: {targets: {triton: {}}}, b: {}}\n")
 
-    assert diagnostic.message == "`targets` is missing"
+    assert diagnostic.rule == "predictor/transforms-missing"
+    assert "name a server" in diagnostic.hint
+
+
+IN_THE_PROGRAM = """\
+transforms:
+  run_in: model
+  preprocess: [decode, {resize: {size: [32, 32]}}, to_tensor]
+"""
+
+
+def targets_of(more: str, selection: Selection = EVERYTHING) -> list[tuple[str | None, str]]:
+    storage = "storage: {uri: s3://bucket/models}\n"  # which only servers have
+    base = BASE if "targets" in more else BASE.replace(storage, "")
+    found, _ = validate(load("spec.yaml", base + IN_THE_PROGRAM + more, Path()), selection)
+    return [(each.project.environment, each.target.name) for each in found]
+
+
+def test_a_spec_without_targets_is_for_the_predictor() -> None:
+    assert targets_of("") == [(None, "predictor")]
+
+
+def test_the_predictor_stands_beside_others_where_it_is_named() -> None:
+    assert targets_of("targets: {triton: {}}\n") == [(None, "triton")]
+    assert targets_of("targets: {triton: {}, predictor: }\n") == [
+        (None, "triton"),
+        (None, "predictor"),
+    ]
+
+
+def test_environments_of_a_spec_without_targets_are_for_the_predictor_too() -> None:
+    more = "environments: {a: {targets: {triton: {}}}, b: , c: {model: {version: 2}}}\n"
+
+    assert targets_of(more) == [("a", "triton"), ("b", "predictor"), ("c", "predictor")]
+
+
+def test_the_predictor_of_a_spec_without_targets_can_be_selected() -> None:
+    assert targets_of("", Selection(targets=("predictor",))) == [(None, "predictor")]
+    assert targets_of("", Selection(targets=("triton",))) == []
+
+
+def test_an_option_of_the_predictor_is_told_as_of_any_target() -> None:
+    [diagnostic] = rejected(IN_THE_PROGRAM + "targets: {predictor: {program: x.pt}}\n")
+
+    assert (diagnostic.rule, diagnostic.message) == ("schema", "unknown key `program`")
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ("", ["predictor"]),
+        ("environments: {a: , b: {hardware: {cpu: 2}}}\n", ["predictor"]),
+        ("environments: {a: {targets: {triton: {}}}}\n", ["triton"]),
+        ("environments: {a: {targets: {triton: {}}}, b: {}}\n", ["triton", "predictor"]),
+        ("targets: {triton: {}}\nenvironments: {a: {}}\n", ["triton"]),
+        ("targets: [triton]\n", []),
+        ("targets:\n", []),
+    ],
+)
+def test_knows_the_targets_that_a_spec_names_anywhere(more: str, named: list[str]) -> None:
+    assert named_targets(load("spec.yaml", BASE + more, Path())) == named
 
 
 @pytest.mark.parametrize(

@@ -4,41 +4,50 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from generator.workload import Workload
+
 TRANSFORMER = "transformer"
-PERF = "perf"
-HTTP_PORT = 8080  # of transformers, and KServe's default
+
+DeploymentMode = Literal["Knative", "Standard"]
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """An InferenceService as a target plans it.
-
-    `built` are the components that have an image of the project's own; `image_names` are names
-    that the spec gives to images; `renames_service`: the spec gives the service a name of its own.
-    """
-
-    target: str
-    service: str
-    deployment_mode: Literal["Knative", "Standard"]
-    has_transformer: bool
-    built: tuple[str, ...]
-    image_names: Mapping[str, str]
-    renames_service: bool
-    is_plain: bool = False
-    """A Deployment without KServe, which scales as KServe's Standard mode does."""
+class Exposure(Workload):
+    """An InferenceService as a target plans it."""
 
     @property
-    def mode(self) -> str:
-        """What scales the service, in the words of the spec."""
-        return "platform kubernetes" if self.is_plain else f"{self.deployment_mode} mode"
-
-    @property
-    def other_mode(self) -> str:
-        """What to set for the other way of scaling."""
-        if self.is_plain:
-            return "platform: kserve"
-        return f"deployment_mode: {'Standard' if self.is_knative else 'Knative'}"
+    def has_transformer(self) -> bool:
+        return TRANSFORMER in self.components
 
     @property
     def is_knative(self) -> bool:
-        return self.deployment_mode == "Knative"
+        return self.scaler == "knative"
+
+    @property
+    def deployment_mode(self) -> DeploymentMode:
+        return "Knative" if self.is_knative else "Standard"
+
+
+def exposed(
+    *,
+    target: str,
+    service: str,
+    deployment_mode: DeploymentMode,
+    has_transformer: bool,
+    built: tuple[str, ...],
+    image_names: Mapping[str, str],
+    renames_service: bool,
+) -> Exposure:
+    """The exposure of a service that KServe deploys in one of its modes."""
+    other = "Standard" if deployment_mode == "Knative" else "Knative"
+    return Exposure(
+        target=target,
+        service=service,
+        scaler="knative" if deployment_mode == "Knative" else "hpa",
+        mode=f"{deployment_mode} mode",
+        other_mode=f"deployment_mode: {other}",
+        components=(TRANSFORMER,) if has_transformer else (),
+        built=built,
+        image_names=image_names,
+        renames_service=renames_service,
+    )

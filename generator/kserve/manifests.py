@@ -1,20 +1,20 @@
 """The values of templates/kserve/manifests/."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from generator.kserve.exposure import HTTP_PORT, TRANSFORMER, Exposure
-from generator.project import ComponentHardware, Hardware, Project, Quantity
-from generator.resources import canonical, whole_seconds
-
-PROBE_PERIOD_SECONDS = 10
-# Knative's deadline starts before the startup probe does: it covers the pull of the server's
-# image, which has gigabytes, and the download of the model too.
-_PULL_SECONDS = 600
-_TRANSFORMER = ComponentHardware(cpu="500m", memory="512Mi")  # what it needs when nobody says
-
-Resources = dict[str, dict[str, str]]
+from generator.kserve.exposure import TRANSFORMER, Exposure
+from generator.project import Project
+from generator.resources import whole_seconds
+from generator.workload import (
+    HTTP_PORT,
+    component_resources,
+    deadline_seconds,
+    labels,
+    model_resources,
+    pod_labels,
+    startup_failures,
+)
 
 
 @dataclass(frozen=True)
@@ -46,30 +46,6 @@ class Predictor:
     port_note: str = ""
     variables: Mapping[str, str] | None = None
     variables_note: str = ""
-
-
-def labels(project: Project, service: str) -> dict[str, str]:
-    """The labels of every object: the recommended ones, and the spec's own over them."""
-    recommended = {
-        "app.kubernetes.io/name": service,
-        "app.kubernetes.io/managed-by": "serving-generator",
-    }
-    return recommended | project.kubernetes.labels
-
-
-def pod_labels(project: Project, service: str) -> dict[str, str]:
-    """Labels that reach pods, so that a new version of the model is a new revision of them."""
-    return {"app.kubernetes.io/version": str(project.model.version)} | labels(project, service)
-
-
-def deadline_seconds(project: Project) -> int:
-    """How long a replica may take from being scheduled until its model is ready."""
-    return _PULL_SECONDS + whole_seconds(project.serving.startup)
-
-
-def startup_failures(project: Project) -> int:
-    """How often the startup probe may fail within the time that starting may take."""
-    return math.ceil(whole_seconds(project.serving.startup) / PROBE_PERIOD_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -134,15 +110,13 @@ def transformer_values(
     project: Project, image: str, *, predictor_protocol: str | None
 ) -> dict[str, object]:
     """The transformer's part of the service."""
-    hardware = project.hardware.components.get(TRANSFORMER, ComponentHardware())
+    hardware = project.hardware.components.get(TRANSFORMER)
     return {
-        "replicas": hardware.replicas or project.serving.replicas,
+        "replicas": (hardware and hardware.replicas) or project.serving.replicas,
         "image": image,
         "arguments": _transformer_arguments(project, predictor_protocol),
         "http_port": HTTP_PORT,
-        "resources": resources(
-            hardware.cpu or _TRANSFORMER.cpu, hardware.memory or _TRANSFORMER.memory, hardware
-        ),
+        "resources": component_resources(project, TRANSFORMER),
     }
 
 
@@ -151,29 +125,3 @@ def _transformer_arguments(project: Project, predictor_protocol: str | None) -> 
     hop = [f"--predictor_protocol={predictor_protocol}"] if predictor_protocol else []
     timeout = whole_seconds(project.serving.timeout)
     return ["--enable_grpc=false", *hop, f"--predictor_request_timeout_seconds={timeout}"]
-
-
-def model_resources(hardware: Hardware) -> Resources:
-    """Requests and limits of the server's container."""
-    wanted = resources(hardware.cpu, hardware.memory, hardware)
-    if hardware.accelerator == "nvidia":
-        # An extended resource cannot be overcommitted: request and limit are one number.
-        for kind in wanted.values():
-            kind["nvidia.com/gpu"] = str(hardware.gpus or 1)
-    return wanted
-
-
-def resources(
-    cpu: Quantity | None, memory: Quantity | None, hardware: Hardware | ComponentHardware
-) -> Resources:
-    """Requests as given; limits equal them unless the spec says otherwise."""
-    assert cpu is not None
-    assert memory is not None
-    limits = hardware.limits
-    return {
-        "requests": {"cpu": canonical(cpu), "memory": canonical(memory)},
-        "limits": {
-            "cpu": canonical(limits.cpu or cpu),
-            "memory": canonical(limits.memory or memory),
-        },
-    }

@@ -3,39 +3,19 @@
 A target adopts these for its own projects: the rules' names begin with the target's.
 """
 
-import functools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from generator.document import Pointer
-from generator.kserve.exposure import PERF, TRANSFORMER, Exposure
-from generator.problem import Problem, did_you_mean
-from generator.project import Project, ReplicaRange
+from generator.kserve.exposure import Exposure
+from generator.problem import Problem
+from generator.project import Project
 from generator.resources import seconds
 from generator.storage import scheme
-from generator.target import TargetRule
 from generator.transforms.code import answer_of
 
-_METRICS = {"Knative": ("concurrency", "rps"), "Standard": ("cpu", "memory")}
 _KNATIVE_SECONDS = 600  # max-revision-timeout-seconds in Knative's config-defaults
 
 KServeRule = Callable[[Project, Exposure], Iterator[Problem]]
-
-
-def adopted(
-    rules: tuple[KServeRule, ...], exposure: Callable[[Project, Any], Exposure | None]
-) -> tuple[TargetRule, ...]:
-    """The rules as rules of a target; they pass where a project is not exposed by KServe."""
-    return tuple(_adopted(rule, exposure) for rule in rules)
-
-
-def _adopted(rule: KServeRule, exposure: Callable[[Project, Any], Exposure | None]) -> TargetRule:
-    @functools.wraps(rule)
-    def judged(project: Project, options: Any) -> Iterator[Problem]:
-        seen = exposure(project, options)
-        return rule(project, seen) if seen else iter(())
-
-    return judged
 
 
 def door_not_exposed(project: Project, exposure: Exposure) -> Iterator[Problem]:
@@ -44,13 +24,6 @@ def door_not_exposed(project: Project, exposure: Exposure) -> Iterator[Problem]:
         message = "the transformer's door is HTTP; gRPC is the hop behind it"
         hint = "set transport: http, or another run_in"
         yield Problem(("serving", "transport"), message, hint)
-
-
-def perf_without_namespace(project: Project, _exposure: Exposure) -> Iterator[Problem]:
-    """The load test calls the service by its host name in the cluster, which has the namespace."""
-    if project.perf and not project.kubernetes.namespace:
-        message = "the load test needs the namespace that the service runs in"
-        yield Problem(("perf",), message, "add `kubernetes: {namespace: ...}`", at_key=True)
 
 
 def json_cannot_carry_float16(project: Project, exposure: Exposure) -> Iterator[Problem]:
@@ -134,74 +107,6 @@ def secret_without_use(project: Project, _exposure: Exposure) -> Iterator[Proble
         yield Problem(("storage", "secret"), message, hint, at_key=True)
 
 
-def images_missing(project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """An image that is built for the project needs a name to be pushed to and pulled from."""
-    if project.images:
-        return
-    asked_by: dict[str, Pointer] = {TRANSFORMER: ("transforms",), PERF: ("perf",)}
-    for component in exposure.built[:1]:
-        pointer = asked_by.get(component, ("targets", exposure.target))
-        message = f"the {component} image has no name without `images`"
-        hint = 'add `images: {registry: docker.io/acme, tag: "1.0"}`'
-        yield Problem(pointer, message, hint, at_key=True)
-
-
-def scale_to_zero_in_standard_mode(project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """Only Knative starts a replica when a request comes in."""
-    if exposure.deployment_mode == "Knative":
-        return
-    for pointer, replicas in _replicas(project):
-        if replicas.min == 0:
-            hint = f"set it to 1, or {exposure.other_mode}"
-            yield Problem((*pointer, "min"), f"{exposure.mode} cannot scale to zero", hint)
-
-
-def _replicas(project: Project) -> Iterator[tuple[Pointer, ReplicaRange]]:
-    """The model's replicas and those of components that have their own."""
-    yield ("serving", "replicas"), project.serving.replicas
-    for name, component in project.hardware.components.items():
-        if component.replicas:
-            yield ("hardware", "components", name, "replicas"), component.replicas
-
-
-def metric_not_offered(project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """Each mode has its own autoscaler: Knative's counts requests, an HPA cpu and memory.
-
-    Sources: knative/serving, pkg/apis/autoscaling/annotation_validation.go; KServe's webhook
-    for a scaleTarget over 100.
-    """
-    autoscaling = project.serving.autoscaling
-    if not autoscaling:
-        return
-    offered = _METRICS[exposure.deployment_mode]
-    if autoscaling.metric not in offered:
-        message = f"{exposure.mode} cannot scale by {autoscaling.metric}"
-        hint = f"choose {' or '.join(offered)}, or {exposure.other_mode}"
-        yield Problem(("serving", "autoscaling", "metric"), message, hint)
-    elif not exposure.is_knative and not exposure.is_plain and autoscaling.target > 100:
-        message = f"target {autoscaling.target} exceeds 100 percent of the request"
-        yield Problem(("serving", "autoscaling", "target"), message, "KServe takes 1 to 100")
-
-
-def replicas_never_reached(project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """Standard mode has no autoscaler unless one is asked for."""
-    if exposure.deployment_mode == "Knative" or project.serving.autoscaling:
-        return
-    for pointer, replicas in _replicas(project):
-        if replicas.max > replicas.min > 0:
-            message = f"max {replicas.max} is never reached: nothing scales {exposure.mode}"
-            hint = f"add serving.autoscaling, or set max to {replicas.min}"
-            yield Problem((*pointer, "max"), message, hint)
-
-
-def autoscaling_without_room(project: Project, _exposure: Exposure) -> Iterator[Problem]:
-    """An autoscaler whose least is its most has nothing to do."""
-    if project.serving.autoscaling and all(r.min >= r.max for _, r in _replicas(project)):
-        most = project.serving.replicas.max
-        message = f"autoscaling has no room: replicas are {most} to {most}"
-        yield Problem(("serving", "autoscaling"), message, "raise serving.replicas.max")
-
-
 def timeout_over_knatives(project: Project, exposure: Exposure) -> Iterator[Problem]:
     """Knative refuses a revision whose time-out exceeds the cluster's largest."""
     timeout = project.serving.timeout
@@ -232,6 +137,14 @@ def name_too_long(project: Project, exposure: Exposure) -> Iterator[Problem]:
         yield Problem(pointer, message, hint)
 
 
+def scale_target_over_100_percent(project: Project, exposure: Exposure) -> Iterator[Problem]:
+    """KServe's webhook takes 1 to 100 of cpu and memory, which an autoscaler alone would not."""
+    autoscaling = project.serving.autoscaling
+    if autoscaling and autoscaling.metric in ("cpu", "memory") and autoscaling.target > 100:
+        message = f"target {autoscaling.target} exceeds 100 percent of the request"
+        yield Problem(("serving", "autoscaling", "target"), message, "KServe takes 1 to 100")
+
+
 def annotation_is_ours(project: Project, exposure: Exposure) -> Iterator[Problem]:
     """Of a key that stands twice in a manifest, one value is dropped without a word."""
     for key in project.kubernetes.annotations:
@@ -249,38 +162,6 @@ _SET_BY = {
 }  # the annotations of inferenceservice.yaml.j2
 
 
-def image_named_twice(_project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """The image that is pushed last replaces the other."""
-    seen: dict[str, str] = {}
-    for component, name in exposure.image_names.items():
-        other = seen.setdefault(name, component)
-        if other != component:
-            at: Pointer = ("targets", exposure.target, "names", "images", component)
-            message = f"the {component} image has the name of the {other} image"
-            yield Problem(at, message, "name it otherwise")
-
-
-def unknown_component(project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """Numbers for a component that is not there would be lost without a word."""
-    known = [TRANSFORMER] if exposure.has_transformer else []
-    for name in project.hardware.components:
-        if name not in known:
-            hint = did_you_mean(name, known) if known else "only run_in: component has components"
-            message = f"there is no component `{name}` on {exposure.target}"
-            yield Problem(("hardware", "components", name), message, hint, at_key=True)
-
-
-def image_not_built(project: Project, exposure: Exposure) -> Iterator[Problem]:
-    """A name for an image that this project does not build goes nowhere."""
-    if not project.images:
-        return  # told by images_missing where an image is built
-    for component in exposure.image_names:
-        if component not in exposure.built:
-            pointer: Pointer = ("targets", exposure.target, "names", "images", component)
-            message = f"no {component} image is built for this project"
-            yield Problem(pointer, message, "remove its name", at_key=True)
-
-
 RULES: tuple[KServeRule, ...] = (
     door_not_exposed,
     json_cannot_carry_float16,
@@ -292,23 +173,7 @@ RULES: tuple[KServeRule, ...] = (
     storage_is_no_repository,
     secret_without_use,
     timeout_over_knatives,
+    scale_target_over_100_percent,
     name_too_long,
     annotation_is_ours,
 )
-
-COMPONENT_RULES: tuple[KServeRule, ...] = (
-    images_missing,
-    image_named_twice,
-    unknown_component,
-    image_not_built,
-)
-"""Rules about a project's own images and components, on KServe or not."""
-
-SCALING_RULES: tuple[KServeRule, ...] = (
-    perf_without_namespace,
-    scale_to_zero_in_standard_mode,
-    metric_not_offered,
-    replicas_never_reached,
-    autoscaling_without_room,
-)
-"""Rules about what runs in a cluster, on KServe or not."""

@@ -3,10 +3,11 @@
 import shlex
 from collections.abc import Mapping
 
-from generator.kserve.exposure import PERF, Exposure
-from generator.kserve.manifests import deadline_seconds
+from generator.kserve.exposure import Exposure
 from generator.project import Project
+from generator.runbook import job_commands, load_test, selection
 from generator.storage import upload_commands
+from generator.workload import PERF, deadline_seconds, namespace_flag
 
 
 def runbook_values(
@@ -41,35 +42,12 @@ def runbook_values(
         "images": [
             {"name": name, "folder": f"images/{component}"} for component, name in images.items()
         ],
-        "selection": _selection(project, exposure),
+        "selection": selection(project),
         "bundle": bundle,
         "upload": upload_commands(storage.bundle_uri, bundle, kubernetes.namespace),
         "has_transformer": exposure.has_transformer,
-        "perf": _perf(project, images, job),
-    }
-
-
-def namespace_flag(namespace: str | None) -> str:
-    """The words of kubectl that name the namespace, a space before them."""
-    return f" --namespace {namespace}" if namespace else ""
-
-
-def _selection(project: Project, exposure: Exposure) -> str:
-    environment = f" --environment {project.environment}" if project.environment else ""
-    return f" --target {exposure.target}{environment}"
-
-
-def _perf(
-    project: Project, images: Mapping[str, str], job: str | None
-) -> Mapping[str, object] | None:
-    if not project.perf:
-        return None
-    return {
-        "rate": project.perf.rate,
-        "duration": project.perf.duration,
-        "warm_up": project.perf.warm_up,
-        "job": job,
-        "image": images[PERF],
+        "perf": load_test(project, job_commands(project, job)) if job else None,
+        "perf_image": images.get(PERF),
     }
 
 

@@ -96,6 +96,21 @@ def state_dict_with_transforms_inside(project: Project) -> Iterator[Problem]:
         yield Problem(("export", "format"), message, hint)
 
 
+def trace_of_free_sizes(project: Project) -> Iterator[Problem]:
+    """A trace holds the sizes that it has seen, and with run_in: model the image decides them.
+
+    Where the input has a size, the transforms, which are never traced, bring every image to it.
+    `gen export` takes a `model.program` as it is, whatever made it.
+    """
+    image, is_traced = project.model.inputs[0], project.export.method == "trace"
+    is_free = any(isinstance(size, str) for size in image.sample_shape)
+    if is_embedded(project.transforms) and is_traced and is_free and project.model.source:
+        shape = ", ".join(map(str, image.shape))
+        message = f"input `{image.name}` takes images of any size, and a trace holds one"
+        hint = f"set export.method: script, or give sizes in place of the letters of [{shape}]"
+        yield Problem(("export", "method"), message, hint)
+
+
 def class_names_do_not_match_output(project: Project) -> Iterator[Problem]:
     """A label file of another length shifts or drops labels without any error."""
     names, output = len(project.model.class_names), project.model.outputs[0]
@@ -119,5 +134,6 @@ RULES: tuple[Rule, ...] = (
     url_without_sha256,
     state_dict_of_a_program,
     state_dict_with_transforms_inside,
+    trace_of_free_sizes,
     class_names_do_not_match_output,
 )

@@ -1,9 +1,10 @@
 """The targets that a spec can name."""
 
 from generator.target import Target
-from generator.targets import torchserve, triton
+from generator.targets import predictor, torchserve, triton
 
 TARGETS: dict[str, Target] = {
     "triton": triton.TARGET,
     "torchserve": torchserve.TARGET,
+    "predictor": predictor.TARGET,
 }

@@ -2,8 +2,9 @@
 
 import builtins
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from keyword import iskeyword
+from typing import Literal
 
 from generator.project import Project, Step, Transforms
 from generator.transforms.layout import Bracketed, comprehension, imported, statement
@@ -54,15 +55,17 @@ class Function:
 class TransformsCode:
     """What transforms.py consists of; `operations` are names of templates to include."""
 
-    and_back: str
+    summary: str
     imports: tuple[tuple[str, ...], ...]
     operations: tuple[str, ...]
     reads_class_names: bool
     checks_images: bool
     entry: tuple[Field, ...]
-    preprocess: Function
+    preprocess: Function | None
     postprocess: Function | None
 
+
+Half = Literal["preprocess", "postprocess"]
 
 TEMPLATE = "common/operations/{}.py.j2"
 TEMPLATES: Mapping[type[Preprocess | Postprocess], str] = {
@@ -90,28 +93,59 @@ TAKEN = frozenset(
 """Names that rendered code gives away itself, so that a user's function gets another one."""
 
 
-def transforms_code(project: Project, *, outside: Transforms | None = None) -> TransformsCode:
+def transforms_code(
+    project: Project,
+    *,
+    outside: Transforms | None = None,
+    half: Half | None = None,
+    postponed: bool = False,
+) -> TransformsCode:
     """Plan transforms.py of a project whose transforms have no mismatch.
 
-    `outside` are the steps that stay outside the program where it holds some of them itself.
+    `outside` are the steps that stay outside the program where it holds some of them itself;
+    `half` is the only list of steps that is wanted, where one is. `postponed`: a Python before
+    3.9 runs it, which cannot evaluate the annotations.
     """
-    steps = outside or project.transforms
+    steps = halved(outside or project.transforms, half)
     before = tuple(map(read_preprocess, steps.preprocess))
     after = tuple(map(read_postprocess, steps.postprocess))
     answer = answer_of(project)
     used = _used(before, after)
     reads_class_names = ClassName() in after
     names = _function_names((*before, *after))
+    imports = _imports(used, names, picks=_picks(after), reads_class_names=reads_class_names)
+    makes = "pixels" if outside else SAMPLE
     return TransformsCode(
-        and_back=", and from its output to the answer" if after else "",
-        imports=_imports(used, names, picks=_picks(after), reads_class_names=reads_class_names),
+        summary=_file_summary(half, after),
+        imports=(*((FUTURE,) if postponed else ()), *imports),
         operations=tuple(TEMPLATE.format(name) for name in used),
         reads_class_names=reads_class_names,
         checks_images="decode" in used or "resize_shorter_edge" in used,
         entry=_fields(after, answer),
-        preprocess=_preprocess(before, steps.preprocess, names, "pixels" if outside else SAMPLE),
+        preprocess=_preprocess(before, steps.preprocess, names, makes) if before else None,
         postprocess=_postprocess(after, answer, names) if after else None,
     )
+
+
+def halved(transforms: Transforms, half: Half | None) -> Transforms:
+    """The transforms without the list of steps that is not wanted, where there is one."""
+    match half:
+        case "preprocess":
+            return replace(transforms, postprocess=())
+        case "postprocess":
+            return replace(transforms, preprocess=())
+        case None:
+            return transforms
+
+
+FUTURE = ("from __future__ import annotations",)
+
+
+def _file_summary(half: Half | None, after: tuple[Postprocess, ...]) -> str:
+    if half == "postprocess":
+        return "From the model's output to the answer"
+    and_back = ", and from its output to the answer" if after else ""
+    return f"From an encoded image to the model's input{and_back}"
 
 
 def answer_of(project: Project) -> Answer:

@@ -11,7 +11,7 @@ from generator.transforms.operations import Custom, read_preprocess
 KEYS = ("custom", "function")
 TAKEN = frozenset(
     {"transforms", "transformer", "client", "numpy", "PIL", "kserve", "tritonclient"}
-    | {"httpx", "handler", "bodies", "entry", "ts", "torch", "captum"}
+    | {"httpx", "handler", "bodies", "entry", "ts", "torch", "captum", "seldon_core"}
 )
 """Modules that stand beside a user's file, or that the rendered code imports."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from keyword import iskeyword
 from pathlib import Path, PurePosixPath
 
+from generator import model_source
 from generator.document import Pointer
-from generator.model_source import source_or_program_missing
 from generator.problem import Problem
 from generator.project import Project
 from generator.storage import scheme
@@ -196,7 +196,7 @@ def archive_not_offered(project: Project, options: Options) -> Iterator[Problem]
 def source_missing(project: Project, options: Options) -> Iterator[Problem]:
     """`gen export` needs something to export, unless the archive is there already."""
     if not isinstance(options.archive, PrebuiltArchive):
-        yield from source_or_program_missing(project)
+        yield from model_source.source_missing(project, options)
 
 
 def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:

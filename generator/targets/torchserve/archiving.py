@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 
 from generator.artefact import Artefact, artefact
-from generator.kserve.manifests import labels
 from generator.project import Project
 from generator.render import render
 from generator.targets.torchserve.handler import archive_handler, model_files
 from generator.targets.torchserve.options import PrebuiltArchive
 from generator.targets.torchserve.service import Model, Service
+from generator.workload import labels
 
 FOLDER = "/bundle"  # where the Job mounts the claim
 PROGRAM = "model.pt"  # the exported program, beside the code of its archive

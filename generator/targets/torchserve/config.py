@@ -1,6 +1,5 @@
 """The values of config.properties."""
 
-from generator.kserve.exposure import HTTP_PORT
 from generator.resources import whole_seconds
 from generator.targets.torchserve.service import (
     GRPC_MANAGEMENT_PORT,
@@ -10,6 +9,7 @@ from generator.targets.torchserve.service import (
     Model,
     Service,
 )
+from generator.workload import HTTP_PORT
 
 MODEL_STORES = {
     "kserve": "/mnt/models/model-store",  # where KServe mounts a bundle

@@ -129,7 +129,7 @@ def _transforms_files(project: Project, outside: Transforms | None = None) -> It
 def _requirements(lines: tuple[str, ...]) -> Iterator[Artefact]:
     if lines:
         values = {"requirements": merged(lines, ())}
-        template = "kserve/images/transformer/requirements.txt.j2"
+        template = "common/requirements.txt.j2"
         yield artefact("requirements.txt", template, values)
 
 

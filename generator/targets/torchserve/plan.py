@@ -6,19 +6,10 @@ from pathlib import PurePosixPath
 
 from generator import perf
 from generator.artefact import Artefact, artefact
-from generator.kserve.exposure import HTTP_PORT, PERF, TRANSFORMER
+from generator.kserve.files import manifest_files, secret_kind, secret_script, transformer_files
 from generator.kserve.manifests import runtime_values
 from generator.kserve.runbook import runbook_values
-from generator.planning import (
-    client_files,
-    kserve_manifests,
-    load_test_files,
-    load_test_values,
-    sample_bodies,
-    secret_kind,
-    secret_script,
-    transformer_files,
-)
+from generator.planning import client_files, load_test_files, load_test_values, sample_bodies
 from generator.project import Project
 from generator.target import Archive, Bundle, Names, Prebuilt, Program
 from generator.targets.torchserve import manifests
@@ -38,6 +29,7 @@ from generator.targets.torchserve.runbook import own_values
 from generator.targets.torchserve.service import TORCHSERVE, Model, Service, describe, exposure
 from generator.targets.torchserve.standalone import standalone_files
 from generator.transforms.component import transformer_code
+from generator.workload import HTTP_PORT, PERF, image_content
 
 CONFIG = "config/config.properties"
 
@@ -73,9 +65,12 @@ def bundle(project: Project, options: Options) -> Bundle:
 def names(project: Project, options: Options) -> Names:
     """What the project is called in the cluster and in the registry."""
     service = describe(project, options)
-    images = tuple(image for part, image in service.images.items() if part == TRANSFORMER)
-    bundled = tuple(image for part, image in service.images.items() if part == TORCHSERVE)
-    return Names(None if options.platform == "docker" else service.name, images, bundled)
+    content = {
+        image: image_content(project, has_bundle=part == TORCHSERVE)
+        for part, image in service.images.items()
+        if part != PERF
+    }
+    return Names(None if options.platform == "docker" else service.name, content)
 
 
 def _archive(model: Model) -> Archive:
@@ -178,7 +173,7 @@ def _on_kserve(
 ) -> Iterator[Artefact]:
     seen = exposure(project, options)
     assert seen is not None
-    yield from kserve_manifests(
+    yield from manifest_files(
         manifests.inference_service_values(project, service, seen),
         runtime_values(project, seen, manifests.runtime(service)),
     )

@@ -1,7 +1,7 @@
 """The question whether every model can answer, asked of the workers: /ping does not know them."""
 
-from generator.kserve.exposure import HTTP_PORT
 from generator.targets.torchserve.service import MANAGEMENT_PORT, Service
+from generator.workload import HTTP_PORT
 
 READINESS_SECONDS = 10  # for one run; an answer of the management API takes milliseconds
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 from generator.document import Pointer
-from generator.kserve.exposure import Exposure
-from generator.kserve.rules import COMPONENT_RULES, SCALING_RULES, adopted
 from generator.kserve.rules import RULES as KSERVE_RULES
 from generator.problem import Problem
 from generator.project import Project
@@ -13,15 +11,17 @@ from generator.target import TargetRule
 from generator.targets.torchserve.archive_rules import RULES as ARCHIVE_RULES
 from generator.targets.torchserve.options import Options
 from generator.targets.torchserve.service import (
-    components,
     describe,
     exposure,
     has_transformer,
     takes,
+    workload,
 )
 from generator.torchserve_config import settings_problems
 from generator.transforms.code import answer_of
 from generator.transforms.embedded import why_not
+from generator.workload import Workload
+from generator.workload_rules import COMPONENT_RULES, SCALING_RULES, adopted
 
 _TARGET: Pointer = ("targets", "torchserve")
 
@@ -236,9 +236,9 @@ def annotation_of_metrics(project: Project, options: Options) -> Iterator[Proble
                 yield Problem(at, message, "remove it, or patch deployment.yaml", at_key=True)
 
 
-def _scaled(project: Project, options: Options) -> Exposure | None:
+def _scaled(project: Project, options: Options) -> Workload | None:
     """Whatever runs in a cluster; a container of docker is one and stays one."""
-    return None if options.platform == "docker" else components(project, options)
+    return None if options.platform == "docker" else workload(project, options)
 
 
 RULES: tuple[TargetRule, ...] = (
@@ -264,5 +264,5 @@ RULES: tuple[TargetRule, ...] = (
     annotation_of_metrics,
     *adopted(KSERVE_RULES, exposure),
     *adopted(SCALING_RULES, _scaled),
-    *adopted(COMPONENT_RULES, components),
+    *adopted(COMPONENT_RULES, workload),
 )

@@ -4,13 +4,14 @@ import shlex
 from collections.abc import Iterator
 
 from generator.kserve.exposure import Exposure
-from generator.kserve.runbook import image_calls, namespace_flag, url_command
+from generator.kserve.runbook import image_calls, url_command
 from generator.project import Project
 from generator.targets.torchserve.doors import doors
 from generator.targets.torchserve.manifests import runtime_name
 from generator.targets.torchserve.options import Options, PrebuiltArchive
 from generator.targets.torchserve.service import MANAGEMENT_PORT, Service
 from generator.transforms.client import client_requirements
+from generator.workload import namespace_flag
 
 GRPC_CLIENT_NEEDS = "pip install grpcio grpcio-tools"
 

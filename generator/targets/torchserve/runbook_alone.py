@@ -3,10 +3,14 @@
 import shlex
 from collections.abc import Iterator, Mapping
 
-from generator.kserve.exposure import HTTP_PORT, PERF
-from generator.kserve.manifests import deadline_seconds
-from generator.kserve.runbook import namespace_flag
 from generator.project import Project
+from generator.runbook import (
+    cluster_needs,
+    job_commands,
+    load_test,
+    measured_pods_need,
+    selection,
+)
 from generator.targets.torchserve.archiving import PROGRAM, archive_folder
 from generator.targets.torchserve.doors import doors
 from generator.targets.torchserve.handler import archive_handler, model_files
@@ -21,12 +25,13 @@ from generator.targets.torchserve.service import (
     Service,
 )
 from generator.transforms.client import client_requirements
+from generator.workload import HTTP_PORT, PERF, deadline_seconds, namespace_flag
 
 _COMPOSE = "docker compose --file images/torchserve/compose.yaml"
 
 
 def alone_values(
-    project: Project, options: Options, service: Service, *, load_test: Mapping[str, object] | None
+    project: Project, options: Options, service: Service, *, job: Mapping[str, object] | None
 ) -> dict[str, object]:
     """What templates/torchserve/README.alone.md.j2 lays out."""
     model, number = service.model, project.model.version
@@ -43,7 +48,7 @@ def alone_values(
         "models": service.models,
         "once": list(_once(project, service)),
         "requirements": " ".join(map(shlex.quote, project.model.requirements)),
-        "selection": f" --target {project.target}{_environment(project)}",
+        "selection": selection(project),
         "wait_seconds": deadline_seconds(project),
         "doors": list(doors(project, options, service)),
         "http_port": HTTP_PORT,
@@ -60,7 +65,7 @@ def alone_values(
         "next_number": number + 1,
         "next_version": f"{number + 1}.0",
         "native_path": service.path("native"),
-        "perf": _perf(project, service, load_test),
+        "perf": _perf(project, service, job),
         "archiver": list(_archiver(project, service)),
         "selector": f"app.kubernetes.io/name={service.name}",
         "takes_anything": model.takes == "anything",
@@ -82,27 +87,11 @@ def _summary(service: Service) -> str:
     return f"TorchServe runs the model. {takes}{beside}"
 
 
-def _environment(project: Project) -> str:
-    return f" --environment {project.environment}" if project.environment else ""
-
-
 def _once(project: Project, service: Service) -> Iterator[str]:
     """What the cluster needs before."""
-    if service.platform == "docker":
-        return
-    kubernetes, flag = project.kubernetes, namespace_flag(service.namespace)
-    if service.namespace:
-        yield f"Namespace: `kubectl create namespace {service.namespace}`."
-    else:
-        yield "No namespace is named in the spec: the manifests go where `kubectl` points."
-    if kubernetes.service_account:
-        account = kubernetes.service_account
-        yield f"Service account: `kubectl create serviceaccount {account}{flag}`."
-    for secret in kubernetes.image_pull_secrets:
-        create = f"kubectl create secret docker-registry {secret}{flag} ..."
-        yield f"Secret `{secret}` for pulling images: `{create}`."
-    if project.serving.autoscaling:
-        yield "The autoscaler reads what the metrics server of the cluster measures."
+    if service.platform != "docker":
+        yield from cluster_needs(project)
+        yield from measured_pods_need(project)
 
 
 def _calls(project: Project, options: Options, service: Service) -> Iterator[str]:
@@ -129,24 +118,14 @@ def _calls(project: Project, options: Options, service: Service) -> Iterator[str
 
 
 def _perf(
-    project: Project, service: Service, load_test: Mapping[str, object] | None
+    project: Project, service: Service, job: Mapping[str, object] | None
 ) -> Mapping[str, object] | None:
-    if not project.perf or not load_test:
+    if not job:
         return None
-    flag, job = namespace_flag(service.namespace), load_test["job_name"]
-    in_cluster = (
-        "kubectl apply --kustomize perf",
-        f"kubectl wait --for condition=Ready pod --selector job-name={job}{flag} --timeout 300s",
-        f"kubectl logs --follow job/{job}{flag}",
-        "kubectl delete --kustomize perf    # before the same test runs again",
-    )
-    here = (f"{_COMPOSE} --profile {PERF} run --build --rm {service.name}-{PERF}",)
-    return {
-        "rate": project.perf.rate,
-        "duration": project.perf.duration,
-        "warm_up": project.perf.warm_up,
-        "commands": in_cluster if service.platform == "kubernetes" else here,
-    }
+    if service.platform == "kubernetes":
+        return load_test(project, job_commands(project, str(job["job_name"])))
+    command = f"{_COMPOSE} --profile {PERF} run --build --rm {service.name}-{PERF}"
+    return load_test(project, (command,))
 
 
 def _archiver(project: Project, service: Service) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.kserve.exposure import PERF, TRANSFORMER, Exposure
+from generator.kserve.exposure import TRANSFORMER, Exposure, exposed
 from generator.project import Project, Protocol, Served
 from generator.resources import milliseconds, threads_per_instance, whole_seconds
 from generator.targets.torchserve.options import Options, Platform, PrebuiltArchive
+from generator.workload import PERF, Workload, image_names
 
 IMAGE = "docker.io/pytorch/torchserve:0.12.0"  # the last release
 MANAGEMENT_PORT = 8081
@@ -114,21 +115,31 @@ def describe(project: Project, options: Options) -> Service:
 
 def exposure(project: Project, options: Options) -> Exposure | None:
     """How KServe exposes that service; None on another platform."""
-    return components(project, options) if options.platform == "kserve" else None
-
-
-def components(project: Project, options: Options) -> Exposure:
-    """The service's components and images, on any platform."""
-    on_kserve = options.platform == "kserve"
-    return Exposure(
+    if options.platform != "kserve":
+        return None
+    return exposed(
         target="torchserve",
         service=options.names.service or project.name,
-        deployment_mode=options.deployment_mode or ("Knative" if on_kserve else "Standard"),
+        deployment_mode=options.deployment_mode or "Knative",
         has_transformer=has_transformer(project, options),
         built=_built(project, options),
         image_names=options.names.images,
         renames_service=options.names.service is not None,
-        is_plain=not on_kserve,
+    )
+
+
+def workload(project: Project, options: Options) -> Workload:
+    """The service's components and images, on any platform."""
+    return exposure(project, options) or Workload(
+        target="torchserve",
+        service=options.names.service or project.name,
+        scaler="hpa",
+        mode=f"platform {options.platform}",
+        other_mode="platform: kserve",
+        components=(),
+        built=_built(project, options),
+        image_names=options.names.images,
+        renames_service=options.names.service is not None,
     )
 
 
@@ -194,22 +205,8 @@ def _base_image(project: Project) -> str:
 
 def _images(project: Project, options: Options) -> dict[str, str]:
     """The images that are built for this project, by component."""
-    if not project.images:
-        return {}
-    images = project.images
-    return {
-        component: options.names.images.get(component, _image(project, component))
-        + f":{images.tag}"
-        for component in _built(project, options)
-    }
-
-
-def _image(project: Project, component: str) -> str:
-    """The default name; an image that holds the bundle is another one in each environment."""
-    assert project.images is not None
-    environment = project.environment if component == TORCHSERVE else None
-    parts = (project.name, component, environment)
-    return f"{project.images.registry}/{'-'.join(filter(None, parts))}"
+    given = options.names.images
+    return image_names(project, _built(project, options), given, bundled=TORCHSERVE)
 
 
 def _built(project: Project, options: Options) -> tuple[str, ...]:

@@ -6,16 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.artefact import Artefact, artefact
-from generator.kserve.exposure import HTTP_PORT, PERF
-from generator.kserve.manifests import (
-    PROBE_PERIOD_SECONDS,
-    deadline_seconds,
-    labels,
-    model_resources,
-    pod_labels,
-    startup_failures,
-)
-from generator.kserve.runbook import namespace_flag
 from generator.planning import kustomization
 from generator.project import Project, Quantity
 from generator.render import render
@@ -35,6 +25,18 @@ from generator.targets.torchserve.service import (
     Service,
 )
 from generator.targets.torchserve.start import start_command
+from generator.workload import (
+    HTTP_PORT,
+    PERF,
+    PROBE_PERIOD_SECONDS,
+    bundle_path,
+    deadline_seconds,
+    labels,
+    model_resources,
+    namespace_flag,
+    pod_labels,
+    startup_failures,
+)
 
 HOME = "/home/model-server"  # where the image has its config/ and model-store/
 IMAGE_FOLDER = f"images/{TORCHSERVE}"
@@ -67,14 +69,8 @@ def standalone_files(
         yield artefact("scripts/build.sh", template, values, executable=True)
     yield _script("models", _management_values(project, service))
     yield _caller(project, options, service)
-    runbook = alone_values(project, options, service, load_test=load_test)
+    runbook = alone_values(project, options, service, job=load_test)
     yield artefact("README.md", "torchserve/README.alone.md.j2", runbook)
-
-
-def bundle_path(project: Project) -> str:
-    """Where the bundle that gen export writes lies, as seen from the target's rendered folder."""
-    up = "../" * (len(project.place.parts) + 1)
-    return f"{up}build/{project.place}"
 
 
 def image_requirements(service: Service) -> tuple[str, ...]:
@@ -109,7 +105,7 @@ def _image(project: Project, service: Service) -> Iterator[Artefact]:
     path = f"{IMAGE_FOLDER}/Dockerfile"
     yield artefact(path, f"torchserve/{path}.j2", values)
     if requirements:
-        template = "kserve/images/transformer/requirements.txt.j2"
+        template = "common/requirements.txt.j2"
         yield artefact("models/requirements.txt", template, {"requirements": requirements})
 
 

@@ -5,17 +5,19 @@ from generator.project import Project, Tensor
 from generator.resources import microseconds, threads_per_instance
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import Service, tensor_names
+from generator.transforms.embedded import as_called, is_embedded
 
 LABELS = "labels.txt"
 
 
 def config_values(project: Project, options: Options, service: Service) -> dict[str, object]:
     """What templates/triton/models/config.pbtxt.j2 lays out."""
-    model, hardware = project.model, project.hardware
+    model, hardware = as_called(project).model, project.hardware
     labels = LABELS if model.class_names else None
     return {
         "name": service.model,
         "max_batch_size": service.max_batch_size,
+        "takes_pixels": is_embedded(project.transforms),
         "inputs": _tensors(model.inputs, tensor_names(model.inputs, options, side="INPUT")),
         "outputs": _tensors(
             model.outputs, tensor_names(model.outputs, options, side="OUTPUT"), labels

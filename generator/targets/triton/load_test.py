@@ -1,10 +1,11 @@
 """What the load test of a service on Triton sends, and where."""
 
 from generator import perf
-from generator.kserve.exposure import PERF
 from generator.project import Project
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import Service, tensor_names
+from generator.transforms.embedded import as_called, is_embedded
+from generator.workload import PERF
 
 
 def load_test(project: Project, options: Options, service: Service) -> perf.LoadTest:
@@ -31,4 +32,8 @@ def _request(
 ) -> perf.ImageRequest | perf.TensorRequest:
     if service.has_transformer:
         return perf.image_request(project, service.protocol)
-    return perf.tensor_request(project, tensor_names(project.model.inputs, options, side="INPUT"))
+    called = as_called(project)
+    names = tensor_names(called.model.inputs, options, side="INPUT")
+    if is_embedded(project.transforms):
+        return perf.pixels_request(project, names[0], called.model.inputs[0])
+    return perf.tensor_request(project, names)

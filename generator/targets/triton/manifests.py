@@ -1,6 +1,6 @@
 """The values of the Kubernetes manifests."""
 
-from generator.kserve.exposure import HTTP_PORT, TRANSFORMER, Exposure
+from generator.kserve.exposure import TRANSFORMER, Exposure
 from generator.kserve.manifests import (
     Predictor,
     Probe,
@@ -17,6 +17,7 @@ from generator.targets.triton.service import (
     METRICS_PORT,
     Service,
 )
+from generator.workload import HTTP_PORT
 
 # Long enough to be worth a connection, short enough that a new replica gets its share soon.
 _CONNECTION_AGE_MILLISECONDS = 60_000

@@ -1,31 +1,24 @@
 """The files of a project on KServe with Triton."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from generator.artefact import Artefact, artefact
 from generator.kserve.exposure import TRANSFORMER
+from generator.kserve.files import manifest_files, secret_kind, secret_script, transformer_files
 from generator.kserve.manifests import runtime_values
 from generator.kserve.runbook import runbook_values
-from generator.planning import (
-    client_files,
-    kserve_manifests,
-    load_test_files,
-    load_test_values,
-    sample_bodies,
-    secret_kind,
-    secret_script,
-    transformer_files,
-)
+from generator.planning import client_files, load_test_files, load_test_values, sample_bodies
 from generator.project import Project
 from generator.target import Bundle, Names, Program
 from generator.targets.triton import manifests
-from generator.targets.triton.config import LABELS, config_values
 from generator.targets.triton.load_test import load_test
 from generator.targets.triton.options import Options
+from generator.targets.triton.repository import program_path, repository_files
 from generator.targets.triton.runbook import own_values
 from generator.targets.triton.service import Service, describe, exposure, tensor_names
 from generator.transforms.component import transformer_code
+from generator.transforms.embedded import as_called
+from generator.workload import image_content
 
 
 def plan(project: Project, options: Options) -> list[Artefact]:
@@ -36,7 +29,7 @@ def plan(project: Project, options: Options) -> list[Artefact]:
     job = str(perf_values["job_name"]) if perf_values else None
     return [
         *_manifests(project, options, service),
-        *_repository(project, options, service),
+        *repository_files(project, options),
         *_callers(project, options, service),
         *load_test_files(perf_values),
         *_scripts(service),
@@ -47,15 +40,15 @@ def plan(project: Project, options: Options) -> list[Artefact]:
 
 def bundle(project: Project, options: Options) -> Bundle:
     """The program, where Triton's libtorch backend looks for it in the model repository."""
-    folder = PurePosixPath(describe(project, options).model, str(project.model.version))
-    return Bundle(programs=(Program(project, folder / "model.pt"),))
+    path = program_path(project, describe(project, options).model)
+    return Bundle(programs=(Program(project, path),))
 
 
 def names(project: Project, options: Options) -> Names:
     """What the project is called in the cluster and in the registry."""
     service = describe(project, options)
-    images = (service.images[TRANSFORMER],) if service.has_transformer and project.images else ()
-    return Names(service.name, images)
+    built = (service.images.get(TRANSFORMER),) if service.has_transformer else ()
+    return Names(service.name, {image: image_content(project) for image in built if image})
 
 
 def _manifests(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
@@ -64,24 +57,14 @@ def _manifests(project: Project, options: Options, service: Service) -> Iterator
     if service.renders_runtime:
         runtime = runtime_values(project, seen, manifests.runtime(project, options, service))
     values = manifests.inference_service_values(project, options, service, seen)
-    return kserve_manifests(values, runtime)
-
-
-def _repository(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
-    folder = f"models/{service.model}"
-    values = config_values(project, options, service)
-    yield artefact(f"{folder}/config.pbtxt", "triton/models/config.pbtxt.j2", values)
-    if project.model.class_names:
-        names = {"class_names": project.model.class_names}
-        yield artefact(f"{folder}/{LABELS}", "triton/models/labels.txt.j2", names)
-    # Git keeps no empty folders; model.pt goes beside it.
-    yield artefact(f"{folder}/{project.model.version}/.gitkeep", "common/empty.j2")
+    return manifest_files(values, runtime)
 
 
 def _callers(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
     """What stands in front of Triton: the transformer and its requests, or a sample client."""
-    inputs = tensor_names(project.model.inputs, options, side="INPUT")
-    outputs = tensor_names(project.model.outputs, options, side="OUTPUT")
+    called = as_called(project).model
+    inputs = tensor_names(called.inputs, options, side="INPUT")
+    outputs = tensor_names(called.outputs, options, side="OUTPUT")
     if not service.has_transformer:
         grpc = project.serving.transport == "grpc"
         yield from client_files(

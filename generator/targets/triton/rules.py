@@ -2,28 +2,30 @@
 
 from collections.abc import Iterator
 
-from generator.kserve.rules import COMPONENT_RULES, SCALING_RULES, adopted
+from generator.document import Pointer
 from generator.kserve.rules import RULES as KSERVE_RULES
-from generator.model_source import source_or_program_missing
+from generator.model_source import source_missing
 from generator.problem import Problem
 from generator.project import Project
 from generator.target import TargetRule
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import describe, exposure
+from generator.transforms import embedded
+from generator.transforms.embedded import as_called, is_embedded
+from generator.workload_rules import COMPONENT_RULES, SCALING_RULES, adopted
 
-_RUN_IN = {"component": "a transformer in front of Triton", "client": "the caller sends tensors"}
-
-
-def source_missing(project: Project, _options: Options) -> Iterator[Problem]:
-    """`gen export` needs something to export."""
-    yield from source_or_program_missing(project)
+_RUN_IN = {
+    "component": "a transformer in front of Triton",
+    "client": "the caller sends tensors",
+    "model": "inside the program; the caller sends pixels",
+}
 
 
 def run_in_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
-    """Transforms inside Triton (an ensemble) or inside the module are not rendered yet."""
+    """Transforms inside Triton (an ensemble with Python steps) are not rendered yet."""
     run_in = project.transforms.run_in
     if run_in not in _RUN_IN:
-        choices = " or ".join(f"{word} ({what})" for word, what in _RUN_IN.items())
+        choices = ", ".join(f"{word} ({what})" for word, what in _RUN_IN.items())
         message = f"triton cannot run transforms in the {run_in} yet"
         yield Problem(("transforms", "run_in"), message, f"choose {choices}")
 
@@ -66,6 +68,37 @@ def preferred_batch_too_large(project: Project, options: Options) -> Iterator[Pr
             yield Problem(("serving", "batching", "preferred", index), message, hint)
 
 
+def transforms_cannot_be_embedded(project: Project, _options: Options) -> Iterator[Problem]:
+    """With run_in: model the steps become part of the exported program."""
+    if is_embedded(project.transforms):
+        yield from embedded.why_not(project.transforms)
+
+
+def several_outputs_of_a_program(project: Project, _options: Options) -> Iterator[Problem]:
+    """The others would be lost without a word."""
+    yield from embedded.several_outputs(project)
+
+
+def answer_without_dimension(project: Project, _options: Options) -> Iterator[Problem]:
+    """Triton has no tensors of rank 0, and a program answers for one image without batch."""
+    output = as_called(project).model.outputs[0]
+    if is_embedded(project.transforms) and not output.shape:
+        message = f"the program would answer with a bare number in `{output.name}`"
+        hint = "let the model return [N, 1], or choose another run_in"
+        yield Problem(("model", "outputs", 0, "shape"), message, hint)
+
+
+def batches_of_images(project: Project, _options: Options) -> Iterator[Problem]:
+    """Images differ in size: a program that takes them of any size takes them one by one."""
+    batching = project.serving.batching
+    joins = (batching.max_size or 1) > 1 or batching.preferred or batching.delay
+    if joins and is_embedded(project.transforms):
+        message = "triton batches nothing with run_in: model: the program takes one image at a time"
+        hint = "set run_in: component, or targets.triton.serving: {batching: null}"
+        at: Pointer = ("serving", "batching")
+        yield Problem(at, message, hint, severity="warning", at_key=True)
+
+
 RULES: tuple[TargetRule, ...] = (
     source_missing,
     run_in_not_offered,
@@ -73,5 +106,9 @@ RULES: tuple[TargetRule, ...] = (
     protocol_not_offered,
     perf_over_grpc,
     preferred_batch_too_large,
+    transforms_cannot_be_embedded,
+    several_outputs_of_a_program,
+    answer_without_dimension,
+    batches_of_images,
     *adopted((*KSERVE_RULES, *SCALING_RULES, *COMPONENT_RULES), exposure),
 )

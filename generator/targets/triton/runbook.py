@@ -10,6 +10,7 @@ from generator.project import Project, Tensor
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import IMAGE, Service, tensor_names
 from generator.transforms.client import client_requirements
+from generator.transforms.embedded import as_called, is_embedded
 
 
 def own_values(
@@ -20,8 +21,9 @@ def own_values(
         "title": "KServe with Triton",
         "bundle_is": "model repository",
         "before_upload": (),
-        "summary": _summary(service),
+        "summary": _summary(project, service),
         "model": service.model,
+        "takes_pixels": is_embedded(project.transforms),
         "runtime": service.runtime,
         "runtime_image": f"{IMAGE}:{options.runtime_version}",
         "doors": list(_doors(project, options, service)),
@@ -31,11 +33,16 @@ def own_values(
     }
 
 
-def _summary(service: Service) -> str:
+def _summary(project: Project, service: Service) -> str:
     if service.has_transformer:
         return (
             "A transformer decodes images and makes tensors of them, Triton runs the model, and "
             "the transformer turns its output into the answer. The hop between them is gRPC."
+        )
+    if is_embedded(project.transforms):
+        return (
+            "Triton runs one program that transforms images and asks the model; the caller decodes "
+            "an image and sends its pixels, of any height and width."
         )
     return "Triton runs the model; the caller sends tensors and gets tensors."
 
@@ -46,8 +53,9 @@ def _doors(project: Project, options: Options, service: Service) -> Iterator[Doo
         yield v1_images(project, service.path("v1"))
         yield v2_images(project, service.path("v2"))
         return
-    inputs = _tensors(project.model.inputs, options, side="INPUT")
-    outputs = _tensors(project.model.outputs, options, side="OUTPUT")
+    called = as_called(project).model
+    inputs = _tensors(called.inputs, options, side="INPUT")
+    outputs = _tensors(called.outputs, options, side="OUTPUT")
     if service.predictor_is_grpc:
         path = "inference.GRPCInferenceService/ModelInfer"
         yield Door("v2 over gRPC", path, inputs, outputs)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from generator.kserve.exposure import PERF, TRANSFORMER, Exposure
+from generator.kserve.exposure import TRANSFORMER, Exposure, exposed
 from generator.project import Project, Protocol, Tensor
 from generator.targets.triton.options import Options
+from generator.transforms.embedded import as_called
+from generator.workload import PERF, image_names
 
 GRPC_PORT = 9000  # KServe's choice for Triton: config/runtimes/kserve-tritonserver.yaml
 METRICS_PORT = 8002
@@ -78,7 +80,7 @@ def exposure(project: Project, options: Options) -> Exposure:
     """How KServe exposes that service."""
     service = describe(project, options)
     components = ((TRANSFORMER, service.has_transformer), (PERF, project.perf is not None))
-    return Exposure(
+    return exposed(
         target="triton",
         service=service.name,
         deployment_mode=options.deployment_mode,
@@ -95,8 +97,8 @@ def _has_transformer(project: Project) -> bool:
 
 
 def _max_batch_size(project: Project) -> int:
-    """0 where the model has no batch dimension, as Triton writes it."""
-    if not project.model.inputs[0].has_batch:
+    """0 where what is called has no batch dimension, as Triton writes it."""
+    if not as_called(project).model.inputs[0].has_batch:
         return 0
     return project.serving.batching.max_size or 1
 
@@ -105,16 +107,7 @@ def _images(project: Project, options: Options, *, has_transformer: bool) -> dic
     """The images that are built for this project, by component."""
     components = [TRANSFORMER] if has_transformer else []
     components += [PERF] if project.perf else []
-    if not project.images:
-        return {}
-    images = project.images
-    return {
-        component: options.names.images.get(
-            component, f"{images.registry}/{project.name}-{component}"
-        )
-        + f":{images.tag}"
-        for component in components
-    }
+    return image_names(project, components, options.names.images)
 
 
 def tensor_names(tensors: tuple[Tensor, ...], options: Options, *, side: str) -> tuple[str, ...]:

@@ -3,7 +3,12 @@
 # DOCKER names another builder, such as podman.
 # BUNDLE names the folder that gen export wrote, if not ../../../build/mnist-kubernetes/torchserve.
 set -euo pipefail
-bundle=$(cd "${BUNDLE:-$(dirname "$0")/../../../../build/mnist-kubernetes/torchserve}" && pwd)
+bundle=${BUNDLE:-$(dirname "$0")/../../../../build/mnist-kubernetes/torchserve}
+if [[ ! -d $bundle ]]; then
+  echo "there is no bundle in $bundle: run gen export first, or set BUNDLE" >&2
+  exit 2
+fi
+bundle=$(cd "$bundle" && pwd)
 cd "$(dirname "$0")/.."
 
 docker=${DOCKER:-docker}

@@ -50,6 +50,8 @@ def decode(encoded: bytes, mode: str) -> Image.Image:
             width, height = image.size
             if width * height <= MAX_PIXELS:
                 return eight_bit(image).convert(mode)
+    except Image.DecompressionBombError as error:
+        raise BadImage(f"the image has far more than {MAX_PIXELS} pixels, the limit") from error
     except Exception as error:  # Pillow raises nearly anything on broken data
         raise BadImage("the image is broken or of an unknown format") from error
     raise BadImage(f"the image has {width} x {height} pixels, the limit is {MAX_PIXELS}")
