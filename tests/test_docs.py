@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from generator import pipeline
+from generator.views import Selection
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -82,6 +83,7 @@ DOORS = {
     ("component", "http"): "cifar10.yaml",
     ("client, or no transforms", "http"): "variants/client-http.yaml",
     ("client, or no transforms", "grpc"): "variants/client-grpc.yaml",
+    ("model", "http"): "variants/landmarks-targets.yaml",
 }
 
 
@@ -95,7 +97,8 @@ def test_every_door_of_the_docs_is_rendered_as_the_docs_say() -> None:
     assert {(row[0], row[1]) for row in served} == set(DOORS)
     for run_in, transport, exposed, path, *_ in served:
         spec = SPECS / DOORS[run_in, transport]
-        build = pipeline.build(str(spec), spec.read_bytes(), spec.parent)
+        selected = Selection(targets=("triton",))
+        build = pipeline.build(str(spec), spec.read_bytes(), spec.parent, selected)
         texts = {file.path.name: file.text for file in build.files}
         manifest = yaml.safe_load(texts["inferenceservice.yaml"])
         name, predictor = manifest["metadata"]["name"], manifest["spec"]["predictor"]

@@ -107,7 +107,7 @@ def test_every_property_is_described(name: str) -> None:
         if not any(part.get("description") for part in resolved(node, document))
     ]
 
-    assert len(list(properties(document))) > 5
+    assert len(list(properties(document))) > 5 or name == "predictor"  # which has none
     assert bare == []
 
 

@@ -55,7 +55,7 @@ def test_there_are_rendered_files() -> None:
 
 
 KNOWN = ("*.yaml", "*.json", "*.py", "*.sh", "*.pbtxt", "Dockerfile", "*.md", "*.txt")
-KNOWN += ("*.properties", "*.proto")
+KNOWN += ("*.properties", "*.proto", "*.yml", "environment")
 OURS = (".serving-generator", ".gitkeep")
 
 
@@ -65,7 +65,7 @@ def test_every_kind_of_file_has_a_check_here_or_is_plain_text() -> None:
     assert unknown == []
 
 
-@files("*.yaml")
+@files("*.yaml", "*.yml")
 def test_yaml_is_clean(file: Path) -> None:
     from yamllint import config, linter
 
@@ -76,7 +76,7 @@ def test_yaml_is_clean(file: Path) -> None:
     assert [str(problem) for problem in problems] == []
 
 
-@files("*.yaml")
+@files("*.yaml", "*.yml")
 def test_yaml_1_1_and_1_2_read_the_same(file: Path) -> None:
     """Kubernetes reads YAML 1.1, and much else 1.2: no value may differ between them."""
     from ruamel.yaml import YAML

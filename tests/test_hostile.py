@@ -103,6 +103,53 @@ FULL: dict[str, Any] = {
     },
     "accepted_warnings": {"torchserve/end-of-life": "base reason"},
     "targets": {
+        "seldon": {
+            "base_image": "base.registry/acme/python:base-tag",
+            "python_version": "3.11",
+            "wrapper_version": "1.17.1",
+            "torch_version": "2.12.0",
+            "rclone_remote": "baseremote",
+            "hardware": {"components": {"transformer": None, "input": {"cpu": "301m"}}},
+            "components": {
+                "input": {
+                    "node": "base-input",
+                    "class_name": "BaseInput",
+                    "folder": "base-input-folder",
+                    "image": "base.registry/acme/input",
+                },
+                "model": {
+                    "node": "base-node",
+                    "class_name": "BaseModel",
+                    "folder": "base-model-folder",
+                    "image": "base.registry/acme/model",
+                },
+                "output": {
+                    "node": "base-output",
+                    "class_name": "BaseOutput",
+                    "folder": "base-output-folder",
+                    "image": "base.registry/acme/output",
+                },
+            },
+            "names": {
+                "service": "base-graph",
+                "predictor": "base-predictor",
+                "images": {"perf": "base.registry/acme/graph-perf"},
+            },
+            "patches": [
+                {
+                    "manifest": "seldondeployment.yaml",
+                    "merge": {"metadata": {"annotations": {"graph": "base graph value"}}},
+                    "json": [
+                        {"op": "add", "path": "/metadata/annotations/further", "value": "base"},
+                        {
+                            "op": "copy",
+                            "from": "/metadata/annotations/graph",
+                            "path": "/metadata/annotations/another",
+                        },
+                    ],
+                }
+            ],
+        },
         "torchserve": {
             "platform": "kserve",
             "base_image": "base.registry/acme/torchserve:base-tag",
@@ -173,6 +220,14 @@ NEVER_ALONE = {
     "hardware.components.*<key>": "a rule knows every component: tests/test_rules.py",
     "model.inputs[].shape[]": "one letter; a rule reads it: tests/test_transforms.py",
     "model.outputs[].shape[]": "one letter; a rule reads it: tests/test_transforms.py",
+    "targets.seldon.builder_image": "of another builder: tests/invalid",
+    "targets.seldon.conda_env_name": "of another builder: tests/invalid",
+    "targets.seldon.triton_version": "of another server: tests/invalid",
+    **{
+        f"targets.seldon.components.{role}.{key}": "two of one name are refused: tests/invalid"
+        for role in ("input", "output")
+        for key in ("node", "class_name", "folder", "image")
+    },
     "targets.torchserve.also_serves[]": "names a file: tests/test_rules.py",
     "targets.torchserve.archive.uri": "excludes what is rendered: tests/test_rules.py",
     "targets.torchserve.archive.sha256": "excludes what is rendered: tests/test_rules.py",
@@ -182,8 +237,9 @@ NEVER_ALONE = {
     "targets.torchserve.settings.*<key>": "a rule knows every key: tests/test_torchserve_config.py",
     **{
         f"targets.{target}.patches[].json[].{key}": "a JSON pointer: tests/test_patches.py"
-        for target in TARGETS
+        for target, each in TARGETS.items()
         for key in ("from", "path")
+        if "patches" in schema.read(each.schema)["properties"]
     },
 }
 
@@ -418,7 +474,8 @@ def test_what_fields_accept_is_rendered_as_it_is(
 
     assert len(files) == len(base)
     for path, before in base.items():
-        moved = PurePosixPath(*(replaced.get(part, part) for part in path.parts))
+        parts = (replaced.get(part, part) for part in path.with_suffix("").parts)
+        moved = PurePosixPath(*parts).with_suffix(path.suffix)
         old, new = scalars(before), scalars(files[moved])
         if path.name == "requirements.txt":  # sorted, so that a new text has another place
             assert all(replaced.get(line, line) in new for line in old)

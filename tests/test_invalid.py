@@ -89,7 +89,17 @@ def test_messages_are_lower_case_lines_without_a_full_stop() -> None:
         assert len(message) <= 200, message
 
 
-PROPER_NAMES = {"Knative", "N", "Standard", "TorchServe"}
+PROPER_NAMES = {
+    "Knative",
+    "N",
+    "Python",
+    "Seldon",
+    "Seldon's",
+    "Standard",
+    "TORCH_SERVER",
+    "TRITON_SERVER",
+    "TorchServe",
+}
 
 
 def test_hints_say_more_than_messages() -> None:

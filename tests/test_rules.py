@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from generator.diagnostics import Diagnostic, Rejected
-from generator.kserve.rules import adopted
 from generator.rules import RULES
 from generator.rules.tensors import tensors
 from generator.source import load
 from generator.target import Target
 from generator.targets import TARGETS
 from generator.validate import validate
+from generator.workload_rules import adopted
 
 MODEL = """\
 model:
@@ -38,6 +38,8 @@ TRANSFORMS = f"transforms: {{{READY}}}\n{IMAGES}"
 MODULES = [
     *(f"generator.rules.{area}" for area in RULES),
     "generator.kserve.rules",
+    "generator.workload_rules",
+    "generator.targets.seldon.image_rules",
     "generator.targets.torchserve.archive_rules",
     *(f"generator.targets.{name}.rules" for name in TARGETS),
 ]

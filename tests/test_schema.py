@@ -121,6 +121,8 @@ def test_patterns_do_not_end_before_a_last_line_break(path: Path) -> None:
         "2Gi",
         "a.yaml",
         "26.11-py3",
+        "1.17.1",
+        "3.11",
         "s3://a",
         "https://a",
         "/a",

@@ -17,7 +17,6 @@ import yaml
 
 from generator import kinds
 from generator.document import Document
-from generator.kserve.exposure import HTTP_PORT
 from generator.perf import LoadTest, image_request
 from generator.planning import load_test_values
 from generator.project import (
@@ -42,6 +41,7 @@ from generator.targets.torchserve.readiness import readiness_command
 from generator.targets.torchserve.service import describe
 from generator.targets.torchserve.standalone import HOME, standalone_files
 from generator.targets.torchserve.start import start_command
+from generator.workload import HTTP_PORT
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sysconfig.get_path("scripts"))

@@ -20,7 +20,7 @@ GATHER_SECONDS = 0.5  # the last words of a process may follow the news of its e
 
 ServiceType = Literal["MODEL", "ROUTER", "TRANSFORMER", "COMBINER", "OUTLIER_DETECTOR"]
 
-# What the wrapper reads from its environment (microservice.py, wrapper.py, env_utils.py, 1.18.2).
+# What the wrapper reads from its environment (microservice.py, wrapper.py, env_utils.py, 1.17.1).
 SETTING = re.compile(
     "(FLASK|GRPC|GUNICORN|JAEGER|PREDICTIVE_UNIT|PREDICTOR|SELDON)_.*"
     "|FILTER_METRICS_ACCESS_LOGS|INCLUDE_METRICS_IN_CLIENT_RESPONSE|MODEL_METADATA"

@@ -101,7 +101,7 @@ def write_component(folder: Path, project: Project) -> Path:
         ),
         (
             "requirements.txt",
-            "kserve/images/transformer/requirements.txt.j2",
+            "common/requirements.txt.j2",
             {"requirements": component_requirements(project)},
         ),
     ):

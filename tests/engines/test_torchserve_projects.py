@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import yaml
+from seeded import photo, separating
 
 from generator import pipeline, write
 from generator.engines import EngineError, environments, kserve, torchserve
@@ -490,26 +491,6 @@ def published(transforms: Any, tmp_path: Path) -> Iterator[Published]:
         yield Published(specs / "densenet161.yaml", densenet, detector)
 
 
-def separating(make: Callable[[], Any], inputs: Any) -> Any:
-    """A module with initial weights that answers by what it sees, and with answers well apart."""
-    torch.manual_seed(0)
-    module = make()
-    for layer in module.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(layer.weight)
-        if isinstance(layer, torch.nn.Linear):
-            torch.nn.init.normal_(layer.weight, std=0.02)
-    module.eval()
-    normalizing = [layer for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-    for layer in normalizing:
-        layer.momentum = None  # the mean over all that is seen
-        layer.reset_running_stats()
-        layer.train()
-    with torch.no_grad():
-        module(inputs)
-    return module.eval()
-
-
 @contextlib.contextmanager
 def web_server(folder: Path) -> Iterator[str]:
     """Serve a folder's files over HTTP on the loopback interface; gives host:port."""
@@ -518,12 +499,6 @@ def web_server(folder: Path) -> Iterator[str]:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{web.server_port}"
         web.shutdown()
-
-
-def photo(seed: int) -> Any:
-    """A picture of soft patches of colour, 300 x 240."""
-    patches = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    return Image.fromarray(patches).resize((300, 240), Image.Resampling.BICUBIC)
 
 
 def test_a_container_answers_with_classes_and_detected_objects(

@@ -532,7 +532,7 @@ def test_the_load_tests_request_is_answered(served: Served, tmp_path: Path) -> N
             tensor_request(PAIR, ["left", "right"]).tensors, ("INT64", "FP32"), "qf", strict=True
         )
     ]
-    values = {"sends_image": False, "tensors": tensors}
+    values = {"sends_image": False, "form": "v2-binary", "tensors": tensors}
     payload: dict[str, Any] = {}
     exec(  # what we rendered
         render(artefact("payload.py", "common/perf/payload.py.j2", values)).text, payload

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from generator.engines import EngineError, kserve, ports, torchserve
-from generator.planning import transformer_files
+from generator.kserve.files import transformer_files
 from generator.project import Batching, Model, Project, Serving, Step, Tensor, Transforms
 from generator.render import render
 from generator.transforms.component import transformer_code

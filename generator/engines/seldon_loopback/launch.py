@@ -1,7 +1,7 @@
 """Keeps Seldon Core's wrapper on the loopback interface: it binds every one, whatever its flags.
 
 `launch.py PROGRAM ARGUMENTS` runs that program. Nothing but the addresses of its HTTP servers and
-its gRPC server changes (seldon_core/microservice.py, 1.18.2); its workers are forks and inherit
+its gRPC server changes (seldon_core/microservice.py, 1.17.1); its workers are forks and inherit
 that. Alone in its folder, because Python puts that first on the path of imports.
 """
 

@@ -1,0 +1,60 @@
+"""Ask seldon-server about images over Seldon's gRPC service.
+
+python3 grpc_client.py --address host:port image.jpg ...
+
+The address is the orchestrator's or a gateway's. Beside it stands prediction.proto.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+try:
+    import grpc
+    from google.protobuf.json_format import MessageToDict
+
+    messages, services = grpc.protos_and_services("prediction.proto")
+except (ImportError, NotImplementedError) as error:
+    sys.exit(f"{error}\npip install grpcio grpcio-tools")
+
+SERVICE = "seldon-server"
+NAMESPACE = "staging"
+UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+
+
+def ask(channel: grpc.Channel, namespace: str, image: bytes) -> object:
+    """Send an encoded image through the graph and return the answer."""
+    message = messages.SeldonMessage(binData=image)
+    routed_by = (("seldon", SERVICE), ("namespace", namespace))
+    stub = services.SeldonStub(channel)
+    answer = stub.Predict(message, metadata=routed_by, timeout=60)
+    return MessageToDict(answer.jsonData)
+
+
+def read(path: Path) -> bytes:
+    """Read an image file, or end the program with what is wrong with it."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}")
+
+
+def main() -> None:
+    """Print the answer for each file, one line of JSON each."""
+    parser = argparse.ArgumentParser(description="Ask the model over gRPC.")
+    parser.add_argument("--address", required=True, help="host:port of the orchestrator")
+    parser.add_argument("--namespace", default=NAMESPACE, help="of the service, for an ingress")
+    parser.add_argument("files", nargs="+", type=Path)
+    args = parser.parse_args()
+    try:
+        with grpc.insecure_channel(args.address, UNLIMITED) as channel:
+            for file in args.files:
+                output = ask(channel, args.namespace, read(file))
+                print(json.dumps(output))
+    except grpc.RpcError as error:
+        sys.exit(f"{error.code().name}: {error.details()}")
+
+
+if __name__ == "__main__":
+    main()

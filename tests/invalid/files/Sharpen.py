@@ -1,0 +1,1 @@
+"""Operations that the specs of this folder name; only their place matters."""
