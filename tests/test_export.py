@@ -303,6 +303,24 @@ def test_what_a_bundle_no_longer_holds_is_dropped(tmp_path: Path) -> None:
     assert files == ["tiny", "tiny/1", "tiny/1/model.pt", "tiny/config.pbtxt"]
 
 
+def test_what_a_cut_off_export_has_brought_is_known_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = write_spec(tmp_path)
+
+    monkeypatch.setattr(Path, "chmod", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        export(spec, tmp_path / "build")
+
+    record = tmp_path / "build/tiny/.triton.exported"
+    assert record.read_text().splitlines() == ["tiny/1/model.pt", "tiny/config.pbtxt"]
+
+
+def interrupted(_path: Path, _mode: int) -> None:
+    raise KeyboardInterrupt
+
+
 def test_what_no_export_wrote_stays_in_the_folder(tmp_path: Path) -> None:
     spec = write_spec(tmp_path)
     bundle = export(spec, tmp_path / "build")

@@ -65,6 +65,8 @@ def _bring(staged: Path, folder: Path, keeps: str | None, record: Path) -> None:
     `record` names the files that are owed to exports; others in the folder are none of theirs.
     """
     paths = sorted(path.relative_to(staged) for path in staged.rglob("*") if path.is_file())
+    former = _exported(record)
+    _record(record, former | set(paths))  # what is cut off leaves nothing that nobody owns
     for path in paths:
         if (folder / path).is_dir():
             shutil.rmtree(folder / path)
@@ -72,15 +74,22 @@ def _bring(staged: Path, folder: Path, keeps: str | None, record: Path) -> None:
         os.replace(staged / path, _with_folder(folder / path))
     for parent in {folder, *(folder / each for path in paths for each in path.parents)}:
         parent.chmod(READABLE | SEARCHABLE)
-    left = _exported(record) - set(paths)
+    left = former - set(paths)
     kept = {path for path in left if keeps and path.match(keeps)}
     for path in sorted(left - kept, reverse=True):
         (folder / path).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not empty
             for parent in path.parents[:-1]:
                 (folder / parent).rmdir()
-    lines = (f"{path.as_posix()}\n" for path in sorted({*paths, *kept}))
-    record.write_text("".join(lines), encoding="utf-8")
+    _record(record, kept | set(paths))
+
+
+def _record(record: Path, paths: set[Path]) -> None:
+    """Write down which files of a folder are owed to exports."""
+    lines = "".join(f"{path.as_posix()}\n" for path in sorted(paths))
+    fresh = _with_folder(record.with_name(f"{record.name}.new"))
+    fresh.write_text(lines, encoding="utf-8")
+    os.replace(fresh, record)
 
 
 def _exported(record: Path) -> set[Path]:
