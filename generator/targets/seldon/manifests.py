@@ -13,12 +13,12 @@ from generator.targets.seldon.service import (
     HTTP_PORT,
     METRICS_PORT,
     ORCHESTRATOR,
-    TRITON_IMAGE,
-    TRITON_VERSION,
     Component,
     Service,
 )
 from generator.targets.seldon.storage import ambient
+from generator.targets.triton import options as triton
+from generator.targets.triton.service import IMAGE
 from generator.workload import (
     PROBE_PERIOD_SECONDS,
     Resources,
@@ -186,7 +186,7 @@ def _containers(project: Project, options: Options, service: Service) -> dict[st
 
 def _image(options: Options, service: Service, component: Component | None) -> str | None:
     if component is None:
-        return f"{TRITON_IMAGE}:{options.triton_version or TRITON_VERSION}"
+        return f"{IMAGE}:{options.triton_version or triton.Options().runtime_version}"
     registered = component.role == "model" and service.model_server == "TORCH_SERVER"
     return None if registered else component.image
 

@@ -21,14 +21,14 @@ from generator.targets.seldon.packages import TORCH, python_of, torch_of, wrappe
 from generator.targets.seldon.service import DOOR_GRPC_PORT, DOOR_PORT, Service
 from generator.transforms.client import client_requirements
 from generator.transforms.embedded import remaining
-from generator.workload import PERF, bundle_path, deadline_seconds, namespace_flag
+from generator.workload import PERF, deadline_seconds, namespace_flag
 
 
 def runbook_values(
     project: Project, options: Options, service: Service, *, job: str | None
 ) -> dict[str, object]:
     """What templates/seldon/README.md.j2 lays out; `job` is the name of the load test."""
-    kubernetes, storage = project.kubernetes, project.storage
+    storage = project.storage
     uri = storage.bundle_uri if storage else None
     bundle = f"build/{project.place}"
     return {
@@ -57,8 +57,6 @@ def runbook_values(
         "requirements": " ".join(map(shlex.quote, project.model.requirements)),
         "selection": selection(project),
         "bundle": bundle,
-        "bundle_from_here": bundle_path(project),
-        "storage_uri": uri,
         "upload": upload_commands(uri, bundle, service.namespace) if uri else (),
         "wait_seconds": deadline_seconds(project),
         "doors": list(_doors(project, service)),
@@ -71,7 +69,6 @@ def runbook_values(
         "grpc_port": DOOR_GRPC_PORT,
         "calls": list(_calls(project, service)),
         "takes_images": service.takes_images,
-        "image_pull_secrets": kubernetes.image_pull_secrets,
         "perf": load_test(project, job_commands(project, job)) if job else None,
         "unready": list(_unready(service)),
         "node": service.model_node,

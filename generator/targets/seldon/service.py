@@ -13,8 +13,6 @@ GRPC_PORT = 9500
 METRICS_PORT = 6000
 DOOR_PORT = 8000  # of the orchestrator, REST and gRPC
 DOOR_GRPC_PORT = 5001
-TRITON_IMAGE = "nvcr.io/nvidia/tritonserver"
-TRITON_VERSION = "26.11-py3"
 ORCHESTRATOR = "orchestrator"
 
 NodeType = Literal["MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER"]
