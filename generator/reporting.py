@@ -1,6 +1,7 @@
 """Print diagnostics and results; colour only where it is wanted."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 
@@ -43,6 +44,14 @@ def show_download(name: str, done: int, total: int | None, *, is_first: bool) ->
     if _can_rewrite():
         _rewrite_line(text)
     elif is_first:
+        click.echo(text, err=True)
+
+
+def show_step(text: str) -> None:
+    """What long work is doing: on a terminal for `clear_progress` to remove, else a line of it."""
+    if _can_rewrite():
+        _rewrite_line(text[: shutil.get_terminal_size().columns - 1])
+    else:
         click.echo(text, err=True)
 
 

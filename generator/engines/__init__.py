@@ -7,6 +7,10 @@ class EngineError(RuntimeError):
     """An engine cannot be installed, does not start, or refuses what it is given."""
 
 
+class EngineMissing(EngineError):
+    """An engine cannot be installed on this machine; says what it needs."""
+
+
 Report = Callable[[str], None]  # receives one line of progress, such as "installing triton"
 
 

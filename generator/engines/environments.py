@@ -9,22 +9,22 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-from generator.engines import EngineError, Report, silent
+from generator.engines import EngineMissing, Report, silent
+from generator.engines.installation import install
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
 MARKER = "complete"  # written last: an environment without it is half-made
-INSTALL_SECONDS = 1800
 
 # Appends the folder named in SHARED_PACKAGES to sys.path, behind the environment's own packages.
 # A process says what it shares, so one environment serves callers with different torches.
 SHARED_PACKAGES = "SERVING_GENERATOR_SHARED_PACKAGES"
+SHARING_FILE = "serving_generator_sharing.pth"
 SHARING = (  # one line, which site runs twice in a virtual environment
     f"import os, sys; shared = os.environ.get({SHARED_PACKAGES!r}); "
     "shared in (None, '', *sys.path) or sys.path.append(shared)\n"
@@ -65,18 +65,33 @@ def prepare(
     """Return the environment that holds exactly these requirement files, made when it is missing.
 
     `constraints` are files that pin packages without asking for them.
-    Raises EngineError with pip's own words when the installation fails.
+    Raises EngineMissing with pip's own words when the installation fails.
     """
     files = [*requirements, *constraints]
-    folder = cache() / f"{name}-{digest(files, with_dependencies=with_dependencies)}"
-    environment = Environment(folder)
-    with locked(folder.with_suffix(".lock"), name=name, report=report):
-        if not (folder / MARKER).is_file():
+    environment = Environment(folder(name, files, with_dependencies=with_dependencies))
+    with locked(lock_of(environment.folder), name=name, report=report):
+        if not is_complete(environment.folder):
             options = [word for path in constraints for word in ("-c", str(path))]
             options += [] if with_dependencies else ["--no-deps"]
-            install(name, environment, requirements, options, report)
-            (folder / MARKER).touch()
+            install(name, environment.folder, requirements, options, report)
+            (environment.packages / SHARING_FILE).write_text(SHARING, encoding="utf-8")
+            (environment.folder / MARKER).touch()
     return environment
+
+
+def folder(name: str, files: Sequence[Path], *, with_dependencies: bool = True) -> Path:
+    """Name the folder of an environment with these requirement and constraint files."""
+    return cache() / f"{name}-{digest(files, with_dependencies=with_dependencies)}"
+
+
+def is_complete(environment: Path) -> bool:
+    """Whether an environment has been made to its end."""
+    return (environment / MARKER).is_file()
+
+
+def lock_of(environment: Path) -> Path:
+    """The file that is locked while an environment is made or removed."""
+    return environment.with_suffix(".lock")
 
 
 def cache() -> Path:
@@ -98,61 +113,33 @@ def digest(files: Sequence[Path], *, with_dependencies: bool) -> str:
 @contextlib.contextmanager
 def locked(path: Path, *, name: str, report: Report) -> Iterator[None]:
     """Let one run at a time make an environment; the lock ends with its holder in any case."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked_alone(path, wait=False))
         except BlockingIOError:
             report(f"waiting for another run that installs {name}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            held.enter_context(locked_alone(path))
         yield
 
 
-def install(
-    name: str,
-    environment: Environment,
-    requirements: Sequence[Path],
-    options: Sequence[str],
-    report: Report,
-) -> None:
-    """Make an environment from nothing, over whatever an interrupted run left."""
-    if environment.folder.exists():
-        shutil.rmtree(environment.folder)
-    report(f"installing {name} into {environment.folder} (once)")
-    # Isolated (-I): pip would take packages on the caller's PYTHONPATH for installed ones.
-    run(name, [sys.executable, "-I", "-m", "venv", str(environment.folder)])
-    files = [word for path in requirements for word in ("-r", str(path))]
-    pip = [str(environment.python), "-I", "-m", "pip", "install", "--quiet", "--no-input", *options]
-    run(name, [*pip, *files])
-    (environment.packages / "serving_generator_sharing.pth").write_text(SHARING, encoding="utf-8")
-    report(f"installed {name}")
+@contextlib.contextmanager
+def locked_alone(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock; without waiting, raises BlockingIOError where another run holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, lock):  # else removed while this run waited
+                yield
+                return
 
 
-def run(name: str, command: Sequence[str]) -> None:
-    """Run one step of an installation, or raise EngineError with what it said."""
+def _is_at(path: Path, file: TextIO) -> bool:
+    """Whether a path still names the file that was opened there."""
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"installing {name} took longer than {INSTALL_SECONDS} s") from None
-    if done.returncode:
-        raise EngineError(f"cannot install {name}: {complaint(done.stdout)}")
-
-
-def complaint(output: str) -> str:
-    """Quote the errors in the output of venv or pip, and say what is needed for them to go away."""
-    lines = output.strip().splitlines()
-    errors = [line for line in lines if line.startswith("ERROR:")] or lines[-10:]
-    needs = "the first use of an engine needs the package index that pip is set up for"
-    return "\n".join([*errors, needs])
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def torch_packages() -> Path:
@@ -165,7 +152,7 @@ def torch_packages() -> Path:
     """
     found = importlib.util.find_spec("torch")
     if found is None or found.origin is None:
-        raise EngineError(
+        raise EngineMissing(
             f"this engine runs your torch, and {sys.executable} has none: pip install torch==2.13.0"
         )
     return Path(found.origin).parents[1]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from generator.engines import EngineError
@@ -14,15 +15,35 @@ from generator.engines.ports import LOOPBACK
 
 POLL_SECONDS = 0.05
 KILL_SECONDS = 1.0  # what the kernel gets for removing what was killed
+DEATH_SECONDS = 0.5  # from a broken connection to the end of the process that broke it
 LAST_LINES = 20
 
 # glog's error and fatal lines (Triton), protobuf's parser, and the closing line of a main program.
 ERROR_LINE = re.compile(r"^([EF]\d{4} |\[libprotobuf (ERROR|FATAL)|error: )")
+# Triton's information: glog's lines, and the tables of models and options that it draws.
+INFORMATION = re.compile(r"^(I\d{4} |[+|]|$)")
 # Said by every Triton on a machine without a GPU.
-HARMLESS = ("CudaDriverHelper has not been initialized",)
+HARMLESS = ("CudaDriverHelper has not been initialized", "Unable to allocate pinned system memory")
 
 # A caller's Python settings would reach into an engine that has an environment of its own.
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that has been started, and its log."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def ended(self) -> str | None:
+        """How the server has ended, with its own words; None while it runs."""
+        try:
+            status = self.process.wait(DEATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        return f"{self.name} {ending(status)}\n{own_words(self.log)}"
 
 
 @contextlib.contextmanager
@@ -36,8 +57,8 @@ def running(
     environment: Mapping[str, str] | None = None,
     working_folder: Path | None = None,
     stop_seconds: float = 10.0,
-) -> Iterator[Path]:
-    """Run a server for the body of the `with` statement and yield its log once it is ready.
+) -> Iterator[Running]:
+    """Run a server for the body of the `with` statement and yield it once it is ready.
 
     `folder` is the server's own: its log and temporary files are kept there, and it is the
     working folder unless another is named. Raises EngineError with the server's own words when
@@ -56,8 +77,9 @@ def running(
             start_new_session=True,
         )
     try:
-        wait_until_ready(name, process, log, is_ready=is_ready, timeout_seconds=timeout_seconds)
-        yield log
+        server = Running(name, process, log)
+        wait_until_ready(server, is_ready=is_ready, timeout_seconds=timeout_seconds)
+        yield server
     finally:
         end(process, grace_seconds=stop_seconds)
 
@@ -72,22 +94,18 @@ def inherited(folder: Path) -> dict[str, str]:
 
 
 def wait_until_ready(
-    name: str,
-    process: subprocess.Popen[bytes],
-    log: Path,
-    *,
-    is_ready: Callable[[], bool],
-    timeout_seconds: float,
+    server: Running, *, is_ready: Callable[[], bool], timeout_seconds: float
 ) -> None:
     """Return when the server answers, or raise EngineError when it has ended or time is up."""
     deadline = time.monotonic() + timeout_seconds
-    while process.poll() is None:
+    while server.process.poll() is None:
         if is_ready():
             return
         if time.monotonic() > deadline:
-            raise EngineError(f"{name} was not ready after {timeout_seconds:g} s\n{own_words(log)}")
+            late = f"{server.name} was not ready after {timeout_seconds:g} s"
+            raise EngineError(f"{late}\n{own_words(server.log)}")
         time.sleep(POLL_SECONDS)
-    raise EngineError(f"{name} {ending(process.returncode)}\n{own_words(log)}")
+    raise EngineError(server.ended())
 
 
 def ending(status: int) -> str:
@@ -99,10 +117,11 @@ def ending(status: int) -> str:
 
 def own_words(log: Path) -> str:
     """Quote the error lines of a log, or its last lines where no line is marked as an error."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    written = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [line for line in written if not any(known in line for known in HARMLESS)]
     errors = [line for line in lines if ERROR_LINE.match(line)]
-    telling = [line for line in errors if not any(known in line for known in HARMLESS)]
-    return "\n".join(telling or lines[-LAST_LINES:]) or "(it wrote nothing)"
+    others = [line for line in lines if not INFORMATION.match(line)]
+    return "\n".join(errors or others[-LAST_LINES:]) or "(its log does not say why)"
 
 
 def end(process: subprocess.Popen[bytes], *, grace_seconds: float) -> None:

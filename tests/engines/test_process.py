@@ -37,10 +37,24 @@ def test_yields_the_log_of_a_server_that_is_ready(tmp_path: Path) -> None:
         folder=tmp_path,
         is_ready=lambda: ports.is_ok(address, "/"),
         timeout_seconds=20,
-    ) as log:
-        assert "GET / HTTP" in log.read_text()
+    ) as server:
+        assert "GET / HTTP" in server.log.read_text()
+        assert server.ended() is None
 
     assert not ports.is_ok(address, "/")
+
+
+def test_tells_how_a_server_ended_that_was_ready(tmp_path: Path) -> None:
+    with process.running(
+        "a server",
+        python("import time; print('no memory left', flush=True); time.sleep(60)"),
+        folder=tmp_path,
+        is_ready=lambda: bool((tmp_path / "server.log").read_text()),
+        timeout_seconds=20,
+    ) as server:
+        server.process.kill()
+
+        assert server.ended() == "a server was killed by SIGKILL\nno memory left"
 
 
 def test_kills_a_child_that_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
@@ -119,16 +133,31 @@ def test_says_how_long_it_waited_for_a_server(tmp_path: Path) -> None:
         pass
 
 
-def test_quotes_error_lines_alone_where_a_log_has_them(tmp_path: Path) -> None:
-    log = tmp_path / "server.log"
-    log.write_text(
-        'I1120 12:29:24.4 1 server.cc:604] "fine"\n'
-        'E1120 12:29:24.4 1 server.cc:241] "CudaDriverHelper has not been initialized."\n'
-        'E1120 12:29:24.5 1 manager.cc:1460] "Poll failed"\n'
-        "goodbye\n"
-    )
+TRITONS = (
+    'I1120 12:29:24.4 1 server.cc:604] "fine"\n'
+    "+-------+---------+\n"
+    "| Model | Version |\n"
+    "\n"
+    'E1120 12:29:24.4 1 server.cc:241] "CudaDriverHelper has not been initialized."\n'
+    'W1120 12:29:24.4 1 memory.cc:273] "Unable to allocate pinned system memory: no CUDA"\n'
+)
 
-    assert process.own_words(log) == 'E1120 12:29:24.5 1 manager.cc:1460] "Poll failed"'
+
+@pytest.mark.parametrize(
+    ("log", "quoted"),
+    [
+        (
+            f'{TRITONS}E1120 12:29:24.5 1 manager.cc:1460] "Poll failed"\ngoodbye\n',
+            'E1120 12:29:24.5 1 manager.cc:1460] "Poll failed"',
+        ),
+        (f"{TRITONS}Segmentation fault\n", "Segmentation fault"),
+        (TRITONS, "(its log does not say why)"),
+    ],
+)
+def test_quotes_what_tells_why_in_a_log(tmp_path: Path, log: str, quoted: str) -> None:
+    (tmp_path / "server.log").write_text(log)
+
+    assert process.own_words(tmp_path / "server.log") == quoted
 
 
 def test_stops_its_server_when_interrupted(tmp_path: Path) -> None:

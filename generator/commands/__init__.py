@@ -1,0 +1,1 @@
+"""The commands of `gen`, a module each; click stands only here and in `cli`."""
