@@ -13,6 +13,7 @@ from generator.pbtxt import Message, Refusal, Scalar, parse
 
 _PLATFORM_BACKENDS = {  # constants.h of triton-inference-server/core
     "pytorch_libtorch": "pytorch",
+    "torch_aoti": "pytorch",
     "onnxruntime_onnx": "onnxruntime",
     "tensorrt_plan": "tensorrt",
     "ensemble": "",

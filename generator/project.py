@@ -13,6 +13,7 @@ from generator.document import Document
 
 Dtype = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 RunIn = Literal["component", "model", "server", "client"]
+Format = Literal["torchscript", "state_dict", "onnx", "aot_inductor"]
 Protocol = Literal["v1", "v2", "native"]
 Transport = Literal["http", "grpc"]
 Quantity = int | float | str
@@ -69,8 +70,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Export:
-    format: Literal["torchscript", "state_dict"] = "torchscript"
-    method: Literal["trace", "script"] = "trace"
+    """`method` is how TorchScript is made, and of no other format; trace when absent."""
+
+    format: Format = "torchscript"
+    method: Literal["trace", "script"] | None = None
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether the program follows one call of the model."""
+        return self.format == "torchscript" and self.method != "script"
 
 
 @dataclass(frozen=True)

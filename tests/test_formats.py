@@ -172,7 +172,8 @@ def test_protobuf_reads_the_model_config(file: Path) -> None:
     text_format.Parse(file.read_text(encoding="utf-8"), message)
 
     assert message.name == file.parent.name
-    assert message.platform == "pytorch_libtorch"
+    platforms = {"onnx": "onnxruntime_onnx", "aot-inductor": "torch_aoti"}
+    assert message.platform == platforms.get(message.name, "pytorch_libtorch")
     assert message.input
     assert message.output
 

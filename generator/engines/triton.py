@@ -1,4 +1,4 @@
-"""NVIDIA's tritonserver, taken from the nvidia-pytriton wheel, with a PyTorch backend in Python."""
+"""NVIDIA's tritonserver, taken from the nvidia-pytriton wheel, with backends written in Python."""
 
 import contextlib
 import os
@@ -8,13 +8,26 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.engines import EngineError, Report, environments, ports, process, silent
+from generator.engines import EngineMissing, Report, environments, ports, process, silent
+from generator.engines.triton_repository import readable
 
-BACKEND = Path(__file__).parent / "triton_pytorch_backend.py"
+HERE = Path(__file__).parent
+# What the server loads of each backend of ours, by the names that it has there.
+BACKENDS = {
+    "pytorch": {
+        "model.py": HERE / "triton_pytorch_backend.py",
+        "aoti_program.py": HERE / "triton_aoti_program.py",
+    },
+    "onnxruntime": {"model.py": HERE / "triton_onnxruntime_backend.py"},
+}
+REQUIREMENTS = tuple(
+    environments.REQUIREMENTS / name for name in ("triton.txt", "triton_onnxruntime.txt")
+)
+STOP_SECONDS = 5  # for the requests that it still has
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  no file of ours: where Linux has shared memory
 
 # Debian's package of each library that the wheel expects to find on the machine.
@@ -28,12 +41,16 @@ DEBIAN_PACKAGE = {
 
 @dataclass(frozen=True)
 class Server:
-    """A server that is ready with all its models: addresses as host:port, and its log."""
+    """A server that is ready with all its models.
+
+    Addresses are host:port; `ended` tells how it has ended, None while it runs.
+    """
 
     http: str
     grpc: str
     metrics: str
     log: Path
+    ended: Callable[[], str | None]
 
 
 @dataclass(frozen=True)
@@ -69,17 +86,16 @@ class Installation:
 
 
 def prepare(*, report: Report = silent) -> Installation:
-    """Return an installed server that has all the libraries it needs, or raise EngineError."""
-    files = [environments.REQUIREMENTS / "triton.txt"]
+    """Return an installed server that has all the libraries it needs, or raise EngineMissing."""
     installation = Installation(
-        environments.prepare("triton", files, with_dependencies=False, report=report)
+        environments.prepare("triton", REQUIREMENTS, with_dependencies=False, report=report)
     )
     if not installation.stub.is_file():
         major, minor = sys.version_info[:2]
-        raise EngineError(f"the server's Python backend has no build for Python {major}.{minor}")
+        raise EngineMissing(f"the server's Python backend has no build for Python {major}.{minor}")
     for program in (installation.program, installation.stub):
         if missing := missing_libraries(program, installation.library_path):
-            raise EngineError(
+            raise EngineMissing(
                 f"{program.name} needs {', '.join(missing)}, which this machine lacks: "
                 f"apt-get install {' '.join(map(debian_package, missing))}"
             )
@@ -103,13 +119,14 @@ def serve(
     repository: Path,
     *,
     arguments: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
     report: Report = silent,
     timeout_seconds: float = 120.0,
 ) -> Iterator[Server]:
     """Serve a model repository as it is: nothing is completed, and one bad model ends the server.
 
-    `platform: "pytorch_libtorch"` models run on the calling interpreter's torch. Raises EngineError
-    with the server's own error lines.
+    Models of the PyTorch backend run on the calling interpreter's torch; `variables` reach
+    the server and them. Raises EngineError with the server's own error lines.
     """
     shared = environments.torch_packages()
     installation = prepare(report=report)
@@ -118,7 +135,7 @@ def serve(
         folder = Path(name)
         command = [
             str(installation.program),
-            f"--model-repository={repository.resolve()}",
+            f"--model-repository={readable(repository.resolve(), folder / 'repository')}",
             f"--backend-directory={backends(installation, folder / 'backends')}",
             f"--cache-directory={installation.root / 'caches'}",
             # Named after our folder, so that regions of a killed server can be told and removed.
@@ -128,11 +145,11 @@ def serve(
             "--exit-on-error=true",
             "--strict-readiness=true",
             "--disable-auto-complete-config",
-            "--exit-timeout-secs=5",
+            f"--exit-timeout-secs={STOP_SECONDS}",
             "--allow-gpu-metrics=false",
             *arguments,
         ]
-        variables = {
+        own = {
             # The backend takes the first python3 on PATH for its models.
             "PATH": os.pathsep.join([str(installation.environment.programs), os.environ["PATH"]]),
             "LD_LIBRARY_PATH": installation.library_path,
@@ -146,19 +163,19 @@ def serve(
                 folder=folder,
                 is_ready=lambda: ports.is_ok(http, "/v2/health/ready"),
                 timeout_seconds=timeout_seconds,
-                environment=variables,
-            ) as log:
-                yield Server(http=http, grpc=grpc, metrics=metrics, log=log)
+                environment={**(variables or {}), **own},
+                stop_seconds=STOP_SECONDS,
+            ) as running:
+                yield Server(http, grpc, metrics, running.log, running.ended)
         finally:
             for region in SHARED_MEMORY.glob(f"{folder.name}-*"):
                 region.unlink(missing_ok=True)
 
 
 def backends(installation: Installation, folder: Path) -> Path:
-    """Lay out a backend directory: the wheel's Python backend, and PyTorch on top of it."""
-    python, pytorch = folder / "python", folder / "pytorch"
+    """Lay out a backend directory: the wheel's Python backend, and ours on top of it."""
+    python = folder / "python"
     python.mkdir(parents=True)
-    pytorch.mkdir()
     shipped = installation.root / "backends" / "python"
     # Copied, because the server refuses a library that a link leads out of this directory.
     for file in (
@@ -167,7 +184,10 @@ def backends(installation: Installation, folder: Path) -> Path:
         installation.stub,
     ):
         shutil.copy(file, python)
-    shutil.copy(BACKEND, pytorch / "model.py")
+    for backend, files in BACKENDS.items():
+        (folder / backend).mkdir()
+        for name, file in files.items():
+            shutil.copy(file, folder / backend / name)
     return folder
 
 

@@ -1,8 +1,8 @@
-"""Triton's PyTorch backend for TorchScript, written in Python.
+"""Triton's PyTorch backend for TorchScript and AOTInductor, written in Python.
 
 The server loads a copy of this file as `pytorch/model.py` in its backend directory, and with it
-serves an unmodified `platform: "pytorch_libtorch"` repository. How tensors are named, and what is
-refused in which words, follows the original:
+serves an unmodified repository with `platform: "pytorch_libtorch"`, or "torch_aoti" with the file
+beside it. How tensors are named, and what is refused in which words, follows the original:
 https://github.com/triton-inference-server/pytorch_backend/blob/main/src/libtorch.cc
 It is stricter in two things: output shapes are held against `dims`, and an input index must exist.
 It does not do: TYPE_STRING, sequence batching, ragged batches, batch_input, the ENABLE_ parameters.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aoti_program
 import torch
 import triton_python_backend_utils as pb_utils
 
@@ -28,6 +29,8 @@ DATA_TYPE = {  # ConvertTorchTypeToDataType
     torch.float32: "TYPE_FP32",
     torch.float64: "TYPE_FP64",
 }
+
+PLATFORM = "platform"  # a parameter of the engine's, for platforms that the server does not know
 
 
 class RefusedError(ValueError):
@@ -58,21 +61,44 @@ class TritonPythonModel:
         self.optimized = not is_on(parameters, "DISABLE_OPTIMIZED_EXECUTION", default=False)
         is_gpu = args["model_instance_kind"] == "GPU"
         self.device = torch.device(f"cuda:{args['model_instance_device_id']}" if is_gpu else "cpu")
-        file_name = config.get("default_model_filename") or "model.pt"
+        is_aoti = parameters.get(PLATFORM, config["platform"]) == "torch_aoti"
+        file_name = config.get("default_model_filename") or ("model.pt2" if is_aoti else "model.pt")
         path = Path(args["model_repository"], args["model_version"], file_name)
         if not path.is_file():
             raise RefusedError(f"unable to find '{path}' for model '{args['model_name']}'")
+        self.max_batch_size = int(config["max_batch_size"])
+        self.name = args["model_name"]
+        if is_aoti:
+            self.load_aoti(path, config)
+        else:
+            self.load_torchscript(path, config)
+
+    def load_aoti(self, path: Path, config: dict[str, Any]) -> None:
+        """Load a program of AOTInductor and find the tensors by the names that it offers."""
+        self.program, self.takes_dict = aoti_program.AotiProgram(path), False
+        self.check_count(config, len(self.program.inputs))
+        self.inputs, self.outputs = (
+            tensors(config[kind.lower()], aoti_program.places(names(config, kind), known, kind))
+            for kind, known in (("Input", self.program.inputs), ("Output", self.program.outputs))
+        )
+
+    def check_count(self, config: dict[str, Any], count: int) -> None:
+        """Refuse a configuration with more inputs than the program takes, or with fewer."""
+        if count != len(config["input"]):
+            raise RefusedError(
+                f"unable to load model '{self.name}', configuration expects "
+                f"{len(config['input'])} inputs, model provides {count}"
+            )
+
+    def load_torchscript(self, path: Path, config: dict[str, Any]) -> None:
+        """Load a TorchScript program and hold the configuration against its signature."""
         self.program = torch.jit.load(str(path), map_location=self.device)
         self.program.eval()
-        self.max_batch_size = int(config["max_batch_size"])
         self.takes_dict, arguments = signature(self.program)
-        if not self.takes_dict and len(arguments) != len(config["input"]):
-            raise RefusedError(
-                f"unable to load model '{args['model_name']}', configuration expects "
-                f"{len(config['input'])} inputs, model provides {len(arguments)}"
-            )
-        self.inputs = tensors(config["input"], arguments)
-        self.outputs = tensors(config["output"], [])
+        if not self.takes_dict:
+            self.check_count(config, len(arguments))
+        self.inputs = tensors(config["input"], places(names(config, "Input"), arguments))
+        self.outputs = tensors(config["output"], places(names(config, "Output"), []))
         if not self.takes_dict and sorted(one.place for one in self.inputs) != list(
             range(len(arguments))
         ):
@@ -185,12 +211,16 @@ def output_count(program: torch.jit.ScriptModule) -> int | None:
     return 1 if returned.kind() == "TensorType" else None
 
 
-def tensors(entries: Sequence[dict[str, Any]], arguments: Sequence[str]) -> tuple[Tensor, ...]:
-    """Read the inputs or the outputs of a configuration and find each one's place in `forward`."""
+def names(config: dict[str, Any], kind: str) -> list[str]:
+    """The names of a configuration's inputs or outputs."""
+    return [entry["name"] for entry in config[kind.lower()]]
+
+
+def tensors(entries: Sequence[dict[str, Any]], found: Sequence[int]) -> tuple[Tensor, ...]:
+    """Read the inputs or the outputs of a configuration, each of which has a place in `forward`."""
     for entry in entries:
         if entry["data_type"] not in DATA_TYPE.values():
             raise RefusedError(f"unsupported datatype {entry['data_type']} for '{entry['name']}'")
-    found = places([entry["name"] for entry in entries], arguments)
     return tuple(
         Tensor(entry["name"], entry["data_type"], shape(entry), place)
         for entry, place in zip(entries, found, strict=True)

@@ -38,6 +38,7 @@ class Predictor:
     protocol_version: str
     live: Probe
     ready: Probe
+    model_format: str = "pytorch"
     runtime_version: str | None = None
     arguments: Sequence[str] = ()
     arguments_note: Sequence[str] = ()
@@ -58,6 +59,7 @@ class Runtime:
     metrics_port: int
     protocol_versions: Sequence[str]
     user_note: str
+    model_format: str = "pytorch"
     command: Sequence[str] = ()
     command_note: str = ""
 

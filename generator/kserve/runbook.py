@@ -4,10 +4,17 @@ import shlex
 from collections.abc import Mapping
 
 from generator.kserve.exposure import Exposure
-from generator.project import Project
+from generator.project import Format, Project
 from generator.runbook import job_commands, load_test, selection
 from generator.storage import upload_commands
 from generator.workload import PERF, deadline_seconds, namespace_flag
+
+_EXPORT_NEEDS: Mapping[Format, str] = {
+    "torchscript": "torch",
+    "state_dict": "torch",
+    "onnx": "torch, onnx, onnxscript and onnxruntime",
+    "aot_inductor": "torch and g++",
+}
 
 
 def runbook_values(
@@ -38,6 +45,7 @@ def runbook_values(
         "node_selector": kubernetes.node_selector,
         "progress_deadline": f"{deadline_seconds(project)} s",
         "wait": f"{deadline_seconds(project)}s",
+        "export_needs": _EXPORT_NEEDS[project.export.format],
         "requirements": " ".join(map(shlex.quote, project.model.requirements)),
         "images": [
             {"name": name, "folder": f"images/{component}"} for component, name in images.items()

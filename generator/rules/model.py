@@ -80,29 +80,13 @@ def url_without_sha256(project: Project) -> Iterator[Problem]:
         yield Problem(("model", "weights", "url"), message, hint, at_key=True)
 
 
-def state_dict_of_a_program(project: Project) -> Iterator[Problem]:
-    """A state_dict is for a handler that builds the module from source, and a program has none."""
-    if project.model.program and project.export.format == "state_dict":
-        message = "an exported program cannot become a state_dict"
-        hint = "remove `format`, or name a `source` instead of `program`"
-        yield Problem(("export", "format"), message, hint)
-
-
-def state_dict_with_transforms_inside(project: Project) -> Iterator[Problem]:
-    """With run_in: model the steps become code of the program, and a state_dict has no code."""
-    if is_embedded(project.transforms) and project.export.format == "state_dict":
-        message = "a state_dict cannot hold the transforms of run_in: model"
-        hint = "remove `format`, or choose another run_in"
-        yield Problem(("export", "format"), message, hint)
-
-
 def trace_of_free_sizes(project: Project) -> Iterator[Problem]:
     """A trace holds the sizes that it has seen, and with run_in: model the image decides them.
 
     Where the input has a size, the transforms, which are never traced, bring every image to it.
     `gen export` takes a `model.program` as it is, whatever made it.
     """
-    image, is_traced = project.model.inputs[0], project.export.method == "trace"
+    image, is_traced = project.model.inputs[0], project.export.is_traced
     is_free = any(isinstance(size, str) for size in image.sample_shape)
     if is_embedded(project.transforms) and is_traced and is_free and project.model.source:
         shape = ", ".join(map(str, image.shape))
@@ -132,8 +116,6 @@ RULES: tuple[Rule, ...] = (
     file_missing,
     weights_path_and_url,
     url_without_sha256,
-    state_dict_of_a_program,
-    state_dict_with_transforms_inside,
     trace_of_free_sizes,
     class_names_do_not_match_output,
 )

@@ -3,6 +3,7 @@
 from generator.datatypes import DATATYPE
 from generator.project import Project, Tensor
 from generator.resources import microseconds, threads_per_instance
+from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import Service, tensor_names
 from generator.transforms.embedded import as_called, is_embedded
@@ -13,20 +14,22 @@ LABELS = "labels.txt"
 def config_values(project: Project, options: Options, service: Service) -> dict[str, object]:
     """What templates/triton/models/config.pbtxt.j2 lays out."""
     model, hardware = as_called(project).model, project.hardware
+    loaded = LOADED[project.export.format]
+    within, between = loaded.threads
     labels = LABELS if model.class_names else None
     return {
         "name": service.model,
+        "platform": loaded.platform,
+        "backend": loaded.backend,
         "max_batch_size": service.max_batch_size,
         "takes_pixels": is_embedded(project.transforms),
-        "inputs": _tensors(model.inputs, tensor_names(model.inputs, options, side="INPUT")),
-        "outputs": _tensors(
-            model.outputs, tensor_names(model.outputs, options, side="OUTPUT"), labels
-        ),
+        "inputs": _tensors(model.inputs, tensor_names(project, options, side="INPUT")),
+        "outputs": _tensors(model.outputs, tensor_names(project, options, side="OUTPUT"), labels),
         "batching": _batching(project, service),
         "instances": hardware.model_instances,
         "on_gpu": hardware.accelerator == "nvidia",
         "versions": [model.version],
-        "threads": str(threads_per_instance(hardware)),
+        "threads": {within: str(threads_per_instance(hardware)), between: "1"},
     }
 
 

@@ -32,8 +32,7 @@ def _request(
 ) -> perf.ImageRequest | perf.TensorRequest:
     if service.has_transformer:
         return perf.image_request(project, service.protocol)
-    called = as_called(project)
-    names = tensor_names(called.model.inputs, options, side="INPUT")
+    names = tensor_names(project, options, side="INPUT")
     if is_embedded(project.transforms):
-        return perf.pixels_request(project, names[0], called.model.inputs[0])
+        return perf.pixels_request(project, names[0], as_called(project).model.inputs[0])
     return perf.tensor_request(project, names)

@@ -10,6 +10,7 @@ from generator.kserve.manifests import (
 )
 from generator.project import Project
 from generator.resources import threads_per_instance, whole_seconds
+from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import (
     GRPC_PORT,
@@ -22,6 +23,11 @@ from generator.workload import HTTP_PORT
 # Long enough to be worth a connection, short enough that a new replica gets its share soon.
 _CONNECTION_AGE_MILLISECONDS = 60_000
 
+_RUNTIME_NOTE = {
+    "pytorch": "Named, because KServe would choose TorchServe for pytorch by itself.",
+    "onnx": "Named, because what KServe would choose for onnx by itself changes with the cluster.",
+}
+
 
 def runtime(project: Project, options: Options, service: Service) -> Runtime:
     """Triton's own part of servingruntime.yaml."""
@@ -30,6 +36,7 @@ def runtime(project: Project, options: Options, service: Service) -> Runtime:
         image=f"{IMAGE}:{options.runtime_version}",
         arguments=["tritonserver", *_runtime_arguments(project, service)],
         metrics_port=METRICS_PORT,
+        model_format=LOADED[project.export.format].model_format,
         protocol_versions=("v2", "grpc-v2"),
         user_note="Triton's image names no user to run as; 1000 is KServe's choice for it.",
     )
@@ -74,9 +81,10 @@ def _predictor(
     project: Project, options: Options, service: Service, exposure: Exposure
 ) -> Predictor:
     grpc = service.predictor_is_grpc
+    model_format = LOADED[project.export.format].model_format
     return Predictor(
         runtime=service.runtime,
-        runtime_note="Named, because KServe would choose TorchServe for pytorch by itself.",
+        runtime_note=_RUNTIME_NOTE[model_format],
         runtime_version=None if service.renders_runtime else options.runtime_version,
         protocol_version="grpc-v2" if grpc else "v2",
         arguments=(
@@ -96,4 +104,5 @@ def _predictor(
         variables_note="Triton sets each instance's threads; this bounds what else uses OpenMP.",
         live=_live(service, exposure),
         ready=Probe(f"/v2/models/{service.model}/ready"),
+        model_format=model_format,
     )

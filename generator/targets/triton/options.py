@@ -5,6 +5,8 @@ from typing import Literal
 
 from generator.patches import Patch
 
+TensorNames = Literal["index", "forward"]
+
 
 @dataclass(frozen=True)
 class Names:
@@ -18,6 +20,6 @@ class Options:
     deployment_mode: Literal["Knative", "Standard"] = "Knative"
     runtime: str = "own"
     runtime_version: str = "26.11-py3"
-    tensor_names: Literal["index", "forward"] = "index"
+    tensor_names: TensorNames | None = None
     names: Names = Names()
     patches: tuple[Patch, ...] = ()

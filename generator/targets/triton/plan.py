@@ -17,7 +17,7 @@ from generator.targets.triton.repository import program_path, repository_files
 from generator.targets.triton.runbook import own_values
 from generator.targets.triton.service import Service, describe, exposure, tensor_names
 from generator.transforms.component import transformer_code
-from generator.transforms.embedded import as_called
+from generator.transforms.embedded import is_embedded
 from generator.workload import image_content
 
 
@@ -39,9 +39,10 @@ def plan(project: Project, options: Options) -> list[Artefact]:
 
 
 def bundle(project: Project, options: Options) -> Bundle:
-    """The program, where Triton's libtorch backend looks for it in the model repository."""
+    """The program, where Triton's backend looks for it in the model repository."""
     path = program_path(project, describe(project, options).model)
-    return Bundle(programs=(Program(project, path),))
+    by_name = options.tensor_names == "forward" and not is_embedded(project.transforms)
+    return Bundle(programs=(Program(project, path, by_name),))
 
 
 def names(project: Project, options: Options) -> Names:
@@ -62,9 +63,8 @@ def _manifests(project: Project, options: Options, service: Service) -> Iterator
 
 def _callers(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
     """What stands in front of Triton: the transformer and its requests, or a sample client."""
-    called = as_called(project).model
-    inputs = tensor_names(called.inputs, options, side="INPUT")
-    outputs = tensor_names(called.outputs, options, side="OUTPUT")
+    inputs = tensor_names(project, options, side="INPUT")
+    outputs = tensor_names(project, options, side="OUTPUT")
     if not service.has_transformer:
         grpc = project.serving.transport == "grpc"
         yield from client_files(

@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 from generator.document import Pointer
 from generator.kserve.rules import RULES as KSERVE_RULES
-from generator.model_source import source_missing
+from generator.model_source import other_formats, source_missing
 from generator.problem import Problem
 from generator.project import Project
 from generator.target import TargetRule
+from generator.targets.triton.formats import LOADED, Loaded
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import describe, exposure
 from generator.transforms import embedded
 from generator.transforms.embedded import as_called, is_embedded
 from generator.workload_rules import COMPONENT_RULES, SCALING_RULES, adopted
 
+_TARGET: Pointer = ("targets", "triton")
 _RUN_IN = {
     "component": "a transformer in front of Triton",
     "client": "the caller sends tensors",
@@ -31,10 +33,40 @@ def run_in_not_offered(project: Project, _options: Options) -> Iterator[Problem]
 
 
 def format_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
-    """Triton's libtorch backend loads TorchScript programs."""
-    if project.export.format != "torchscript":
-        message = f"triton cannot load a {project.export.format}"
-        yield Problem(("export", "format"), message, "set format: torchscript")
+    """Triton loads programs, each format with a backend of its own."""
+    yield from other_formats(project, "triton", tuple(LOADED))
+
+
+def release_too_old(project: Project, options: Options) -> Iterator[Problem]:
+    """An older release of Triton refuses the program, or takes no batches of requests for it."""
+    loaded, version = LOADED.get(project.export.format), options.runtime_version
+    if loaded and not _is_served(loaded, version):
+        others = " or ".join(each for each in LOADED if _is_served(LOADED[each], version))
+        message = f"triton {version} is too old for the {project.export.format} programs of gen"
+        hint = f"set runtime_version: {loaded.since}-py3 or later, or format: {others}"
+        yield Problem((*_TARGET, "runtime_version"), message, hint)
+
+
+def _is_served(loaded: Loaded, version: str) -> bool:
+    return loaded.since is None or _release(version) >= _release(loaded.since)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Year and month: (26, 7) of `26.07-py3`."""
+    return tuple(map(int, version.partition("-")[0].split(".")))
+
+
+def tensor_names_not_offered(project: Project, options: Options) -> Iterator[Problem]:
+    """The names are those of the program's inputs, which only TorchScript has by both words."""
+    loaded, given = LOADED.get(project.export.format), options.tensor_names
+    if not loaded or given is None or given in loaded.tensor_names:
+        return
+    at: Pointer = (*_TARGET, "tensor_names")
+    message = f"{project.export.format} has no tensor names by `{given}`"
+    hint = "remove it: the names are those of the spec"
+    if loaded.tensor_names:
+        hint = f"set tensor_names: {' or '.join(loaded.tensor_names)}"
+    yield Problem(at, message, hint)
 
 
 def protocol_not_offered(project: Project, options: Options) -> Iterator[Problem]:
@@ -103,6 +135,8 @@ RULES: tuple[TargetRule, ...] = (
     source_missing,
     run_in_not_offered,
     format_not_offered,
+    release_too_old,
+    tensor_names_not_offered,
     protocol_not_offered,
     perf_over_grpc,
     preferred_batch_too_large,

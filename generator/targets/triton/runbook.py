@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from generator.doors import Door, tensors, v1_images, v2_images
 from generator.kserve.exposure import Exposure
 from generator.kserve.runbook import image_calls, url_command
-from generator.project import Project, Tensor
+from generator.project import Project
+from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import IMAGE, Service, tensor_names
 from generator.transforms.client import client_requirements
@@ -24,6 +25,8 @@ def own_values(
         "summary": _summary(project, service),
         "model": service.model,
         "takes_pixels": is_embedded(project.transforms),
+        "program": LOADED[project.export.format].file,
+        "is_compiled": project.export.format == "aot_inductor",
         "runtime": service.runtime,
         "runtime_image": f"{IMAGE}:{options.runtime_version}",
         "doors": list(_doors(project, options, service)),
@@ -54,18 +57,13 @@ def _doors(project: Project, options: Options, service: Service) -> Iterator[Doo
         yield v2_images(project, service.path("v2"))
         return
     called = as_called(project).model
-    inputs = _tensors(called.inputs, options, side="INPUT")
-    outputs = _tensors(called.outputs, options, side="OUTPUT")
+    inputs = tensors(tensor_names(project, options, side="INPUT"), called.inputs)
+    outputs = tensors(tensor_names(project, options, side="OUTPUT"), called.outputs)
     if service.predictor_is_grpc:
         path = "inference.GRPCInferenceService/ModelInfer"
         yield Door("v2 over gRPC", path, inputs, outputs)
         return
     yield Door("v2 over HTTP", service.path("v2"), inputs, outputs)
-
-
-def _tensors(described: tuple[Tensor, ...], options: Options, *, side: str) -> str:
-    """Triton's names of tensors, and what each is."""
-    return tensors(tensor_names(described, options, side=side), described)
 
 
 def _call(project: Project, service: Service, exposure: Exposure) -> dict[str, object]:

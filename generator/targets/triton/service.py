@@ -1,9 +1,11 @@
 """What a project on Triton is called and where it listens."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from generator.kserve.exposure import TRANSFORMER, Exposure, exposed
-from generator.project import Project, Protocol, Tensor
+from generator.project import Project, Protocol
+from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
 from generator.transforms.embedded import as_called
 from generator.workload import PERF, image_names
@@ -110,12 +112,18 @@ def _images(project: Project, options: Options, *, has_transformer: bool) -> dic
     return image_names(project, components, options.names.images)
 
 
-def tensor_names(tensors: tuple[Tensor, ...], options: Options, *, side: str) -> tuple[str, ...]:
-    """Triton's names of the model's inputs or outputs.
+def tensor_names(
+    project: Project, options: Options, *, side: Literal["INPUT", "OUTPUT"]
+) -> tuple[str, ...]:
+    """Triton's names of the inputs or outputs of a project's program.
 
-    libtorch takes inputs as `INPUT__0` or by the name of forward's argument, outputs as
-    `OUTPUT__0` only. Source: docs of triton-inference-server/pytorch_backend.
+    An ONNX graph has the spec's names. libtorch takes inputs as `INPUT__0` or by the name of
+    forward's argument, outputs as `OUTPUT__0` only. Source: docs of
+    triton-inference-server/pytorch_backend.
     """
-    if options.tensor_names == "forward" and side == "INPUT":
+    called = as_called(project).model
+    tensors = called.inputs if side == "INPUT" else called.outputs
+    by_name = options.tensor_names == "forward" and side == "INPUT"
+    if by_name or not LOADED[project.export.format].tensor_names:
         return tuple(tensor.name for tensor in tensors)
     return tuple(f"{side}__{index}" for index in range(len(tensors)))
