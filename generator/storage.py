@@ -1,5 +1,6 @@
 """How a bundle gets to its storage: the command of the user's own tool for each scheme."""
 
+import re
 import shlex
 
 BUSYBOX = "docker.io/library/busybox:1.37"
@@ -23,7 +24,7 @@ def upload_commands(uri: str, bundle: str, namespace: str | None) -> tuple[str, 
         case "gs":
             return (f"gcloud storage rsync --recursive {source}/ {target}/",)
         case "hf":
-            return (f"hf upload {shlex.quote(path.partition(':')[0])} {source} .",)
+            return _commit_to_hub(path, source)
         case "pvc":
             return _copy_to_claim(path, source, namespace)
         case "oci":
@@ -34,8 +35,37 @@ def upload_commands(uri: str, bundle: str, namespace: str | None) -> tuple[str, 
                 f"docker push {shlex.quote(path)}",
             )
         case _:
-            archive = shlex.quote(path.rpartition("/")[2])
-            return (f"tar --create --auto-compress --file {archive} --directory {source} .",)
+            return _packed_for_web_server(uri, source)
+
+
+def _commit_to_hub(path: str, source: str) -> tuple[str, ...]:
+    """A commit to the branch that is named, which the tool makes where there is none.
+
+    A revision may also be a commit, which is known only afterwards.
+    """
+    repository, _, revision = path.partition(":")
+    upload = f"hf upload {shlex.quote(repository)} {source} ."
+    public = "    # makes a new repository public without --private"
+    if _COMMIT.fullmatch(revision):
+        return (
+            f"{upload}{public}",
+            f"# then write hf://{repository}:COMMIT, with the new commit's hash, into storage.uri",
+        )
+    return (
+        f"{upload} --revision {shlex.quote(revision)}{public}" if revision else upload + public,
+    )
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def _packed_for_web_server(uri: str, source: str) -> tuple[str, ...]:
+    """An archive of the folder's content; each web server has its own way of taking it."""
+    archive = shlex.quote(uri.rpartition("/")[2])
+    pack = f"tar --create --auto-compress --file {archive} --directory {source} ."
+    if uri.endswith(".zip"):
+        pack = f"python3 -m zipfile --create {archive} {source}/."
+    return (pack, f"# then put {archive} where {uri} is served from")
 
 
 def _copy_to_claim(path: str, source: str, namespace: str | None) -> tuple[str, ...]:

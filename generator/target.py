@@ -15,10 +15,14 @@ TargetRule = Callable[[Project, Any], Iterator[Problem]]  # Any: the target's ow
 
 @dataclass(frozen=True)
 class Program:
-    """The exported model of a project, and where it lies in the bundle."""
+    """The exported model of a project, and where it lies in the bundle.
+
+    `by_name`: its server finds the inputs by the names of the spec, not by their order.
+    """
 
     project: Project
     path: PurePosixPath
+    by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ class Target:
 
     `name` is the word of spec keys, folders and rule names; `options` is the dataclass that
     `schema` describes; `plan` lists the files of a project whose rules all passed; `bundle` says
-    what gen export makes for its server; `names` what the project is called elsewhere.
+    what gen export makes for its server; `names` what the project is called elsewhere. `live` is
+    the module whose LIVE starts its real server, which gen verify alone imports; None: there is
+    none yet.
     """
 
     name: str
@@ -94,3 +100,4 @@ class Target:
     plan: Callable[[Project, Any], list[Artefact]]  # Any: the target's own options type
     bundle: Callable[[Project, Any], Bundle]  # Any: likewise
     names: Callable[[Project, Any], Names]  # Any: likewise
+    live: str | None = None

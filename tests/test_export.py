@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 
 from generator import pipeline
 from generator.artefact import RenderedFile
-from generator.diagnostics import Diagnostic, Rejected
+from generator.diagnostics import CannotRun, Diagnostic, Rejected
 from generator.project import Served
 from generator.target import Archive, Bundle, Prebuilt, Program
 from generator.validate import Deployment
@@ -152,7 +153,7 @@ def test_refuses_a_trace_that_answers_otherwise(tmp_path: Path) -> None:
 
     told = refusal(write_spec(tmp_path, model), tmp_path / "build")
 
-    assert told.message == "the traced program answers otherwise in `y`"
+    assert told.message == "the traced program answers otherwise in `y` for random values"
     assert "method: script" in told.hint
 
 
@@ -186,7 +187,7 @@ def test_points_at_an_output_of_another_dtype(tmp_path: Path) -> None:
 def test_points_at_inputs_that_the_model_does_not_take(tmp_path: Path) -> None:
     told = refusal(write_spec(tmp_path, MODEL.replace("4, 2", "3, 2")), tmp_path / "build")
 
-    assert told.message.startswith("the model does not take inputs of shape [2, 4]")
+    assert told.message.startswith("the model does not take inputs of shape [1, 4]")
     assert told.span.line == 5
 
 
@@ -247,7 +248,7 @@ def test_a_failing_export_leaves_the_former_bundle(tmp_path: Path) -> None:
         export(spec, tmp_path / "build")
 
     assert (bundle / "tiny/1/model.pt").read_bytes() == before
-    assert sorted(path.name for path in bundle.parent.iterdir()) == [".triton.exported", "triton"]
+    assert sorted(path.name for path in bundle.parent.iterdir()) == ["triton", "triton.json"]
 
 
 def test_a_bundles_folders_stay_those_that_a_container_has_mounted(tmp_path: Path) -> None:
@@ -287,13 +288,20 @@ def test_a_containers_own_user_can_read_a_bundle(tmp_path: Path) -> None:
     assert modes["triton"] == modes["tiny"] == modes["1"] == 0o755
 
 
+def owed_to_exports(bundle: Path, name: str) -> None:
+    """Let the record of a bundle name another file of it."""
+    path = bundle.with_name(f"{bundle.name}.json")
+    record = json.loads(path.read_text())
+    record["files"][name] = hashlib.sha256((bundle / name).read_bytes()).hexdigest()
+    path.write_text(json.dumps(record))
+
+
 def test_what_a_bundle_no_longer_holds_is_dropped(tmp_path: Path) -> None:
     spec = write_spec(tmp_path)
     bundle = export(spec, tmp_path / "build")
     (bundle / "tiny/7").mkdir()
     (bundle / "tiny/7/model.pt").write_text("old")
-    with (bundle.parent / ".triton.exported").open("a") as record:
-        record.write("tiny/7/model.pt\n")
+    owed_to_exports(bundle, "tiny/7/model.pt")
     (bundle / "tiny/config.pbtxt").unlink()
     (bundle / "tiny/config.pbtxt").mkdir()
 
@@ -313,12 +321,28 @@ def test_what_a_cut_off_export_has_brought_is_known_to_the_next(
     with pytest.raises(KeyboardInterrupt):
         export(spec, tmp_path / "build")
 
-    record = tmp_path / "build/tiny/.triton.exported"
-    assert record.read_text().splitlines() == ["tiny/1/model.pt", "tiny/config.pbtxt"]
+    known = json.loads((tmp_path / "build/tiny/triton.json").read_text())
+    assert sorted(known["files"]) == ["tiny/1/model.pt", "tiny/config.pbtxt"]
 
 
 def interrupted(_path: Path, _mode: int) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_record_that_names_files_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    bundle = export(spec, tmp_path / "build")
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    path = bundle.with_name("triton.json")
+    record = json.loads(path.read_text())
+    record["files"]["../../../victim"] = "0" * 64
+    path.write_text(json.dumps(record))
+
+    with pytest.raises(CannotRun, match="is no record of gen export"):
+        export(spec, tmp_path / "build")
+
+    assert victim.read_text() == "mine"
 
 
 def test_what_no_export_wrote_stays_in_the_folder(tmp_path: Path) -> None:
@@ -336,12 +360,11 @@ def test_what_no_export_wrote_stays_in_the_folder(tmp_path: Path) -> None:
 
 def test_a_bundle_keeps_what_the_target_says(tmp_path: Path) -> None:
     spec = write_spec(tmp_path)
-    folder = tmp_path / "build/tiny/triton"
-    (folder / "model-store").mkdir(parents=True)
-    with (folder.parent / ".triton.exported").open("w") as record:
-        for name in ("tiny-1.0.mar", "notes.txt"):
-            (folder / "model-store" / name).write_text("old")
-            record.write(f"model-store/{name}\n")
+    folder = export(spec, tmp_path / "build")
+    (folder / "model-store").mkdir()
+    for name in ("tiny-1.0.mar", "notes.txt"):
+        (folder / "model-store" / name).write_text("old")
+        owed_to_exports(folder, f"model-store/{name}")
 
     export_bundle(deployment(spec, Bundle(keeps="model-store/*.mar")), TEXTS, tmp_path / "build")
 
@@ -390,6 +413,25 @@ def test_a_module_may_import_a_file_of_a_name_that_another_spec_has_too(tmp_path
         assert not {"layers", "layers.sizes"} & set(sys.modules)
 
 
+def test_each_spec_gets_its_own_file_where_the_path_of_imports_leads_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with PYTHONPATH=one."""
+    for name, columns in (("one", 2), ("two", 3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "layers.py").write_text(f"SIZES = (4, {columns})\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "one"))
+    model = MODEL.replace("def", "from layers import SIZES\n\ndef").replace("4, 2", "*SIZES")
+
+    for name, columns in (("one", 2), ("two", 3)):
+        folder = tmp_path / name
+        bundle = export(write_spec(folder, model, shape=f"[N, {columns}]"), folder / "build")
+
+        assert torch.jit.load(bundle / "tiny/1/model.pt")(torch.rand(3, 4)).shape == (3, columns)
+        made_from = json.loads((folder / "build/tiny/triton.json").read_text())["made_from"]
+        assert sorted(made_from["models"]["tiny"]["source_files"]) == ["layers.py", "model.py"]
+
+
 ANYTHING = """\
 import torch
 
@@ -421,6 +463,46 @@ def test_a_state_dict_is_of_a_module_that_returns_anything(tmp_path: Path) -> No
 
     assert list(state) == ["layer.weight", "layer.bias"]
     assert second.read_bytes() == written
+
+
+def test_torch_may_come_from_where_a_variable_leads(tmp_path: Path) -> None:
+    """A Python without any library, and PYTHONPATH; the same holds for `pip install --user`."""
+    write_spec(tmp_path)
+    venv.create(tmp_path / "bare", with_pip=False)
+    libraries = Path(torch.__file__).parents[1]
+    places = os.pathsep.join(map(str, (SPECS.parent, libraries)))
+    code = "import sys; from generator.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    ran = subprocess.run(
+        [tmp_path / "bare/bin/python", "-c", code, "export", "tiny.yaml"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": places},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (ran.returncode, ran.stdout) == (0, "build/tiny/triton: exported\n"), ran.stderr
+
+
+LIMITED = """\
+import resource, sys
+from generator.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_disk_that_takes_no_more_is_told(tmp_path: Path) -> None:
+    write_spec(tmp_path)
+    command = [sys.executable, "-c", LIMITED, "export", "tiny.yaml"]
+
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.endswith("gen: cannot write build/tiny/triton: File too large\n")
+    assert not (tmp_path / "build").exists()
 
 
 CLASSIFIER = """\
@@ -621,6 +703,27 @@ def test_a_refusal_stands_in_the_spec_that_the_model_came_from(tmp_path: Path) -
     [told] = caught.value.diagnostics
     assert told.path == "other.yaml"
     assert told.message == "output `y` has shape [1, 2] for batches of 1"
+
+
+def test_a_refused_export_leaves_the_folder_that_was_there(tmp_path: Path) -> None:
+    output = tmp_path / "outputs/mine"
+    output.mkdir(parents=True)
+
+    refusal(write_spec(tmp_path, "make = 3\n"), output)
+    refusal(write_spec(tmp_path, "make = 3\n"), tmp_path / "outputs/new/other")
+
+    assert list(output.iterdir()) == []
+    assert list((tmp_path / "outputs").iterdir()) == [output]
+
+
+def test_a_file_that_cannot_be_read_is_told_so(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    weights = "  weights: {path: weights.pt, sha256: '00000000'}\n  inputs"
+    spec.write_text(spec.read_text().replace("  inputs", weights))
+    (tmp_path / "weights.pt").symlink_to("/proc/self/mem")  # which not even root can read at 0
+
+    with pytest.raises(CannotRun, match=r"cannot read .*/weights\.pt: Input/output error"):
+        export(spec, tmp_path / "build")
 
 
 def test_an_export_that_fails_leaves_other_bundles_alone(tmp_path: Path) -> None:

@@ -3,70 +3,85 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from generator.artefact import RenderedFile
-from generator.diagnostics import CannotRun, Rejected
+from generator.diagnostics import CannotRun
+from generator.export import record
 from generator.export.archive import write_archive
-from generator.export.download import Report, silent
+from generator.export.download import Report, sha256_of, silent
 from generator.export.prebuilt import place
 from generator.export.program import export_program
-from generator.export.refusal import Refusal
+from generator.export.record import Origin, Record, merged, origin
+from generator.export.refusal import refusals_located
+from generator.export.text_part import text_part
 from generator.pipeline import folder_of
-from generator.problem import Problem, located
-from generator.project import Project
 from generator.target import Archive, Bundle
 from generator.validate import Deployment
 
-MODELS = "models"
 REQUIREMENTS = "requirements.txt"
 READABLE = 0o644  # by a container's own user, whatever the umask
 SEARCHABLE = 0o111
 
 
 def export_bundle(
-    deployment: Deployment, files: Sequence[RenderedFile], output: Path, report: Report = silent
+    deployment: Deployment,
+    files: Sequence[RenderedFile],
+    output: Path,
+    report: Report = silent,
+    *,
+    random_weights: bool = False,
 ) -> Path:
     """Export the models of a deployment and write its bundle; returns the bundle's folder.
 
     `files` are the rendered ones of the spec; `report` is told of downloads. When everything has
     been made, each file takes its place in one step; the folder stays the one that it was, for a
-    container that has it mounted. Raises Rejected where a model and its spec differ.
+    container that has it mounted. The record is written beside it. Raises Rejected where a model
+    and its spec differ.
     """
     folder = output / folder_of(deployment)
     whole = folder.resolve()  # it may be a link to another disk
     staged = whole.with_name(f".{whole.name}.new")
+    missing = [parent for parent in staged.parents if not parent.exists()]
     try:
         shutil.rmtree(staged, ignore_errors=True)
         _write_text_part(deployment, files, staged)
-        _make(deployment, staged, report)
-        record = whole.with_name(f".{whole.name}.exported")
-        _bring(staged, folder, _bundle(deployment).keeps, record)
+        models = _make(deployment, staged, report, random_weights=random_weights)
+        rendered = record.checksums(text_part(deployment, files))
+        randomized = random_weights and _has_sources(deployment)
+        made = Record(_checksums(staged), models, rendered, randomized)
+        _bring(staged, folder, made, _bundle(deployment).keeps)
     except OSError as error:
         raise CannotRun(f"cannot write {error.filename or folder}: {error.strerror}") from error
     finally:
-        _discard(staged, output)
+        _discard(staged, missing)
     return folder
 
 
 def _write_text_part(deployment: Deployment, files: Sequence[RenderedFile], staged: Path) -> None:
     """Write the rendered files of the bundle."""
-    models = folder_of(deployment) / MODELS
-    for file in files:
-        if file.path.is_relative_to(models) and file.path.name != ".gitkeep":
-            path = _with_folder(staged / file.path.relative_to(models))
-            path.write_text(file.text, encoding="utf-8", newline="\n")
+    for path, content in text_part(deployment, files):
+        _with_folder(staged / path).write_bytes(content)
 
 
-def _bring(staged: Path, folder: Path, keeps: str | None, record: Path) -> None:
+def _checksums(folder: Path) -> dict[str, str]:
+    """The sha256 of each file of a folder by its path in it."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+
+
+def _bring(staged: Path, folder: Path, made: Record, keeps: str | None) -> None:
     """Move all files into a folder, and drop what an earlier export left there but what it keeps.
 
-    `record` names the files that are owed to exports; others in the folder are none of theirs.
+    The record beside the folder names the files that are owed to exports; others in the folder
+    are none of theirs.
     """
-    paths = sorted(path.relative_to(staged) for path in staged.rglob("*") if path.is_file())
-    former = _exported(record)
-    _record(record, former | set(paths))  # what is cut off leaves nothing that nobody owns
+    former = record.read(folder)
+    owed = former.files if former else {}
+    record.write(folder, replace(made, files={**owed, **made.files}))  # before any is moved
+    paths = list(map(Path, made.files))
     for path in paths:
         if (folder / path).is_dir():
             shutil.rmtree(folder / path)
@@ -74,47 +89,55 @@ def _bring(staged: Path, folder: Path, keeps: str | None, record: Path) -> None:
         os.replace(staged / path, _with_folder(folder / path))
     for parent in {folder, *(folder / each for path in paths for each in path.parents)}:
         parent.chmod(READABLE | SEARCHABLE)
-    left = former - set(paths)
-    kept = {path for path in left if keeps and path.match(keeps)}
-    for path in sorted(left - kept, reverse=True):
-        (folder / path).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty
-            for parent in path.parents[:-1]:
-                (folder / parent).rmdir()
-    _record(record, kept | set(paths))
+    left = {name: checksum for name, checksum in owed.items() if name not in made.files}
+    kept = {name: left[name] for name in left if keeps and Path(name).match(keeps)}
+    for name in sorted(left.keys() - kept.keys(), reverse=True):
+        _drop(folder, Path(name))
+    record.write(folder, replace(made, files={**kept, **made.files}))
 
 
-def _record(record: Path, paths: set[Path]) -> None:
-    """Write down which files of a folder are owed to exports."""
-    lines = "".join(f"{path.as_posix()}\n" for path in sorted(paths))
-    fresh = _with_folder(record.with_name(f"{record.name}.new"))
-    fresh.write_text(lines, encoding="utf-8")
-    os.replace(fresh, record)
-
-
-def _exported(record: Path) -> set[Path]:
-    """What earlier exports have left in a folder, as their record tells."""
-    try:
-        return set(map(Path, record.read_text(encoding="utf-8").splitlines()))
-    except FileNotFoundError:
-        return set()
+def _drop(folder: Path, path: Path) -> None:
+    """Remove a file, and the folders that it leaves empty."""
+    (folder / path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty
+        for parent in path.parents[:-1]:
+            (folder / parent).rmdir()
 
 
 def _bundle(deployment: Deployment) -> Bundle:
     return deployment.target.bundle(deployment.project, deployment.options)
 
 
-def _make(deployment: Deployment, staged: Path, report: Report) -> None:
-    """Add what a target's bundle holds beside its text part."""
+def _has_sources(deployment: Deployment) -> bool:
+    """Whether a model is built by code; a program or an archive keeps its own weights."""
+    return any(program.project.model.source for program in _bundle(deployment).programs)
+
+
+def _make(
+    deployment: Deployment, staged: Path, report: Report, *, random_weights: bool
+) -> dict[str, Origin]:
+    """Add what a target's bundle holds beside its text part; returns what each model came from."""
     bundle = _bundle(deployment)
+    origins: dict[str, Origin] = {}
     for program in bundle.programs:
-        with _refusals_located(deployment, program.project):
-            export_program(program.project, _with_folder(staged / program.path), report)
+        name, path = program.project.name, _with_folder(staged / program.path)
+        with refusals_located(deployment, program.project):
+            made_from = export_program(
+                program.project,
+                path,
+                report,
+                by_name=program.by_name,
+                random_weights=random_weights,
+            )
+        origins[name] = merged(origins[name], made_from) if name in origins else made_from
     for archive in bundle.archives:
         _archive(archive, staged)
     for prebuilt in bundle.prebuilt:
-        with _refusals_located(deployment, prebuilt.project):
-            place(prebuilt, _with_folder(staged / prebuilt.path), report)
+        path = _with_folder(staged / prebuilt.path)
+        with refusals_located(deployment, prebuilt.project):
+            place(prebuilt, path, report)
+        origins[prebuilt.project.name] = origin(prebuilt.project, (), {prebuilt.source: path})
+    return origins
 
 
 def _archive(archive: Archive, staged: Path) -> None:
@@ -135,27 +158,14 @@ def _archive(archive: Archive, staged: Path) -> None:
     shutil.rmtree(folder)
 
 
-@contextlib.contextmanager
-def _refusals_located(deployment: Deployment, project: Project) -> Iterator[None]:
-    """Tell a refusal at its line in the spec that the project came from."""
-    try:
-        yield
-    except Refusal as refusal:
-        problem = Problem(refusal.pointer, refusal.message, refusal.hint)
-        served = [each for each in deployment.project.also_serves if each.project is project]
-        document = served[0].document if served else deployment.document
-        raise Rejected([located(problem, "export/refused", document)]) from refusal
-
-
 def _with_folder(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _discard(staged: Path, output: Path) -> None:
-    """Remove what was not brought into place, and the folders up to the output's that it leaves."""
+def _discard(staged: Path, missing: Sequence[Path]) -> None:
+    """Remove what was not brought into place, and of folders that were missing the empty ones."""
     shutil.rmtree(staged, ignore_errors=True)
     with contextlib.suppress(OSError):  # not empty, or not there
-        for folder in staged.parents:
-            if folder.is_relative_to(output):
-                folder.rmdir()
+        for folder in missing:
+            folder.rmdir()

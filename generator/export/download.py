@@ -84,11 +84,14 @@ def check(name: str, found: str, wanted: str, at: Pointer) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The checksum of a file, in hexadecimal digits."""
+    """The checksum of a file, in hexadecimal digits; raises CannotRun where it cannot be read."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise CannotRun(f"cannot read {path}: {error.strerror}") from error
     return digest.hexdigest()
 
 

@@ -13,9 +13,10 @@ import torch
 from generator.artefact import Artefact
 from generator.diagnostics import CannotRun
 from generator.document import Pointer
+from generator.export.comparison import answers_like
 from generator.export.embedded import activation_module, preprocess_module
 from generator.export.refusal import Refusal
-from generator.export.torchscript import answers_like, run
+from generator.export.running import run
 from generator.project import Project
 from generator.render import render
 from generator.transforms.code import transforms_code
@@ -43,7 +44,7 @@ def check_embedded(
     batched = project.model.inputs[0].has_batch
     with tempfile.TemporaryDirectory() as folder:
         reference = rendered_preprocess(project, Path(folder))
-        for image in _images(project):
+        for image in pictures(project):
             try:
                 sample = preprocess(image)
             except ValueError:  # with the border of a pad it is larger than the model's input
@@ -81,7 +82,7 @@ def rendered_preprocess(project: Project, folder: Path) -> Reference:
     return preprocess
 
 
-def _images(project: Project) -> Iterator[torch.Tensor]:
+def pictures(project: Project) -> Iterator[torch.Tensor]:
     """Random images; of the input's own size where no step makes it."""
     steps = project.transforms.preprocess
     channels = flow_preprocess(steps[:1]).value.shape[2]

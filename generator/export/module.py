@@ -4,6 +4,7 @@ import torch
 
 from generator.document import Pointer
 from generator.export.download import Report, silent
+from generator.export.random_weights import randomize
 from generator.export.refusal import Refusal, first_line
 from generator.export.users_code import called, imported
 from generator.export.weights import load_weights
@@ -12,16 +13,24 @@ from generator.project import Project
 SEED = 0
 
 
-def load_module(project: Project, report: Report = silent) -> torch.nn.Module:
+def load_module(
+    project: Project, report: Report = silent, *, random_weights: bool = False
+) -> torch.nn.Module:
     """The eager module on the CPU, in evaluation mode; raises Refusal where it cannot be had.
 
-    Weights that are left as they are initialized are the same each time.
+    Weights that are left as they are initialized are the same each time, and so are
+    `random_weights`, which take the place of those that the spec names. A program keeps its own.
     """
     if project.model.program:
         return _program(project)
     module = _built(project)
-    load_weights(module, project, report)
-    return module.cpu().eval()
+    if not random_weights:
+        load_weights(module, project, report)
+    at: Pointer = ("model", "source")
+    called(project.folder, at, "moving the module to the CPU", lambda: module.cpu().eval())
+    if random_weights:
+        randomize(project, module)
+    return module
 
 
 def _program(project: Project) -> torch.jit.ScriptModule:

@@ -41,9 +41,10 @@ def _copy(prebuilt: Prebuilt, path: Path) -> None:
         raise Refusal(
             URI, f"there is no file `{prebuilt.source}`", "paths start at the spec's folder"
         )
-    shutil.copyfile(source, path)
+    found = sha256_of(source)
     if prebuilt.sha256:
-        check(source.name, sha256_of(path), prebuilt.sha256, SHA256)
+        check(source.name, found, prebuilt.sha256, SHA256)
+    shutil.copyfile(source, path)
 
 
 def _model(path: Path) -> Mapping[str, object]:

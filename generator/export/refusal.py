@@ -1,6 +1,13 @@
 """Why a model cannot be exported, and which line of the spec is to blame."""
 
+import contextlib
+from collections.abc import Iterator
+
+from generator.diagnostics import Rejected
 from generator.document import Pointer
+from generator.problem import Problem, located
+from generator.project import Project
+from generator.validate import Deployment
 
 
 class Refusal(Exception):
@@ -11,6 +18,18 @@ class Refusal(Exception):
         self.pointer = pointer
         self.message = message
         self.hint = hint
+
+
+@contextlib.contextmanager
+def refusals_located(deployment: Deployment, project: Project) -> Iterator[None]:
+    """Tell a refusal at its line in the spec that the project came from; raises Rejected."""
+    try:
+        yield
+    except Refusal as refusal:
+        problem = Problem(refusal.pointer, refusal.message, refusal.hint)
+        served = [each for each in deployment.project.also_serves if each.project is project]
+        document = served[0].document if served else deployment.document
+        raise Rejected([located(problem, "export/refused", document)]) from refusal
 
 
 def first_line(error: BaseException) -> str:

@@ -4,19 +4,21 @@ import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from generator.document import Pointer
+from generator.export.libraries import is_library
 from generator.export.refusal import Refusal, first_line
+from generator.export.torchvision_import import with_torchvision
 
 
 def imported(folder: Path, function: str, at: Pointer) -> Callable[..., object]:
     """The function of `file.py:name`, a file in the folder, or of `package.module:name`."""
     where, _, name = function.rpartition(":")
     with _told(folder, at, f"importing {where}"):
-        code = _module(folder, where)
+        code = with_torchvision(lambda: _module(folder, where))
     found: object = getattr(code, name, None)
     if not callable(found):
         raise Refusal(at, f"`{where}` has no callable `{name}`")
@@ -26,35 +28,66 @@ def imported(folder: Path, function: str, at: Pointer) -> Callable[..., object]:
 def called(folder: Path, at: Pointer, doing: str, call: Callable[[], object]) -> object:
     """What a call of the user's code returns; `doing` names it."""
     with _told(folder, at, doing):
-        return call()
+        return with_torchvision(call)
 
 
 @contextlib.contextmanager
-def own_modules() -> Iterator[None]:
-    """Forget afterwards what has been imported from a project's folder.
+def own_modules(*folders: Path) -> Iterator[Callable[[], tuple[Path, ...]]]:
+    """Forget afterwards which of the user's modules have been imported.
 
-    Another project may have another file of the same name.
+    Another project may have another file of the same name. What is given tells the files of those
+    that have been imported so far. What lies in a project's folder is the user's even where that
+    folder lies among installed libraries: `folders` are theirs.
     """
     known = dict(sys.modules)
     try:
-        yield
+        yield lambda: _files(_theirs(known, folders))
     finally:
-        new = [name for name, module in sys.modules.items() if module is not known.get(name)]
-        theirs = {head for head in (name.partition(".")[0] for name in new) if _is_theirs(head)}
-        for name in new:
-            if name.partition(".")[0] in theirs:
-                del sys.modules[name]
-                sys.modules.update({name: known[name]} if name in known else {})
+        for name in _theirs(known, folders):
+            _forget(name)
+            sys.modules.update({name: known[name]} if name in known else {})
 
 
-def _is_theirs(name: str) -> bool:
-    """Whether a top-level module comes from where imports do not look without our doing."""
-    module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    # A package lies in its folder; a module that is built in lies nowhere.
+def _theirs(known: Mapping[str, ModuleType], folders: Sequence[Path]) -> list[str]:
+    """The names of the user's modules that have come to those that are known."""
+    new = [name for name, module in sys.modules.items() if module is not known.get(name)]
+    return [name for name in new if _is_theirs(name, known, folders)]
+
+
+def _is_theirs(name: str, known: Mapping[str, ModuleType], folders: Sequence[Path]) -> bool:
+    """Whether a module's code is the user's: none of Python's, of gen's, or of a library's."""
+    head = name.partition(".")[0]
+    package = sys.modules.get(head)
+    if _file(package) is None:  # a namespace, which may have parts of several owners
+        places = _places(sys.modules[name])
+    elif package is known.get(head):  # what it imports late is no more the user's than itself
+        return False
+    else:
+        places = _places(package)
+    return bool(places) and not any(is_library(place, head, folders) for place in places)
+
+
+def _forget(name: str) -> None:
+    """Drop a module, and what its package calls it where that package stays."""
+    parent, _, child = name.rpartition(".")
+    vars(sys.modules.get(parent, ModuleType("dropped"))).pop(child, None)
+    del sys.modules[name]
+
+
+def _files(names: list[str]) -> tuple[Path, ...]:
+    found = (_file(sys.modules[name]) for name in names)
+    return tuple(Path(file) for file in found if file)
+
+
+def _file(module: ModuleType | None) -> str | None:
+    return getattr(module, "__file__", None)
+
+
+def _places(module: ModuleType | None) -> list[Path]:
+    """Where a module lies: a package in its folders, one that is built in nowhere."""
+    file = _file(module)
     places = list(getattr(module, "__path__", ())) or ([file] if file else [])
-    known = {Path(entry).resolve() for entry in sys.path}
-    return bool(places) and not any(Path(place).resolve().parent in known for place in places)
+    return [Path(place).resolve() for place in places]
 
 
 def _module(folder: Path, where: str) -> ModuleType:
@@ -80,7 +113,7 @@ def _told(folder: Path, at: Pointer, doing: str) -> Iterator[None]:
     sys.path.insert(0, str(folder))
     try:
         yield
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         raise Refusal(at, f"{doing} raised {type(error).__name__}: {first_line(error)}") from error
     finally:
         sys.path.remove(str(folder))

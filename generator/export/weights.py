@@ -20,7 +20,7 @@ def load_weights(module: torch.nn.Module, project: Project, report: Report = sil
     if not weights:
         return
     at: Pointer = (*AT, "url" if weights.url else "path")
-    path = _path(project.folder, weights, report)
+    path = weights_file(project.folder, weights, report)
     file = (weights.url or weights.path or "").rpartition("/")[2]
     name = f"`{file}`"
     state = _loaded(path, name, at)
@@ -40,7 +40,7 @@ def load_weights(module: torch.nn.Module, project: Project, report: Report = sil
         raise Refusal(at, f"{name} does not fit the module: {said}") from error
 
 
-def _path(folder: Path, weights: Weights, report: Report) -> Path:
+def weights_file(folder: Path, weights: Weights, report: Report = silent) -> Path:
     """Where the file of weights lies, downloaded where it must be, its checksum held."""
     sha256, at = weights.sha256 or "", (*AT, "sha256")
     if weights.url:

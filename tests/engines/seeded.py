@@ -1,33 +1,24 @@
 """Modules with weights of a seed in place of published ones, and pictures for them."""
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from generator.project import Model, Project, Tensor
 
 np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 Image = pytest.importorskip("PIL.Image")
 
+from generator.export.random_weights import randomize  # noqa: E402  # needs torch
 
-def separating(make: Callable[[], Any], inputs: Any) -> Any:
-    """A module with initial weights that answers by what it sees, and with answers well apart."""
-    torch.manual_seed(0)
-    module = make()
-    for layer in module.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(layer.weight)
-        if isinstance(layer, torch.nn.Linear):
-            torch.nn.init.normal_(layer.weight, std=0.02)
-    module.eval()
-    normalizing = [layer for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-    for layer in normalizing:
-        layer.momentum = None  # the mean over all that is seen
-        layer.reset_running_stats()
-        layer.train()
-    with torch.no_grad():
-        module(inputs)
-    return module.eval()
+
+def separating(module: Any, *shape: int | str) -> Any:
+    """The module with weights as of `gen export --random-weights`, for inputs of a shape."""
+    model = Model((Tensor("image", "float32", shape),), (Tensor("scores", "float32", ("N", "C")),))
+    randomize(Project("seeded", "triton", Path(), model), module.eval())
+    return module
 
 
 def photo(seed: int) -> Any:
