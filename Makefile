@@ -23,6 +23,15 @@ render: .venv-demo/complete
 test: .venv/complete
 	.venv/bin/python -m pytest $(ARGS)
 
+## make verify   serve the five seed specs on the real servers, compare with the eager models
+# Published checkpoints are not downloaded, unless WEIGHTS is empty: make verify WEIGHTS=
+WEIGHTS ?= --random-weights
+.PHONY: verify
+verify: .venv/complete
+	.venv/bin/gen export $(WEIGHTS) specs/densenet161.yaml specs/imagenet.yaml
+	.venv/bin/gen export specs/cifar10.yaml specs/landmarks.yaml specs/mnist.yaml
+	.venv/bin/gen verify $(addprefix specs/,cifar10.yaml densenet161.yaml imagenet.yaml landmarks.yaml mnist.yaml)
+
 ## make check    lint, types, formats, and rendered/ against a fresh render
 .PHONY: check
 check: .venv/complete
@@ -31,6 +40,11 @@ check: .venv/complete
 	.venv/bin/mypy
 	.venv/bin/yamllint --strict .
 	.venv/bin/gen render --check specs
+
+## make images   build the rendered images and run them: Debian, root, buildah and podman
+.PHONY: images
+images: .venv/complete
+	.venv/bin/python tests/containers/images.py $(ARGS)
 
 ## make format   sort imports and lay out the code
 .PHONY: format
