@@ -21,6 +21,7 @@ ORDER = (
     ("problem", "class_names", "kinds", "model_config_rules", "perf", "render"),
     ("webhook_rules", "torchserve_config", "compose"),
     ("schema", "patches", "transforms", "acceptance"),
+    ("live",),
     ("target", "doors", "model_source", "workload"),
     ("workload_rules", "runbook"),
     ("planning",),
@@ -31,11 +32,17 @@ ORDER = (
     ("write",),
     ("pipeline",),
     ("batch", "editor_schema", "export"),
+    ("verify",),
     ("reporting",),
+    ("commands",),
     ("cli",),
 )
 ROW = {entry: number for number, row in enumerate(ORDER) for entry in row}
-ONLY_IN = {"click": {"cli", "reporting"}, "jinja2": {"render"}, "torch": {"export", "engines"}}
+ONLY_IN = {
+    "click": {"cli", "commands", "reporting"},
+    "jinja2": {"render"},
+    "torch": {"export", "engines", "verify"},
+}
 HEAVY = ("torch", "torchvision", "kubernetes", "PIL", "numpy", "tritonclient", "google.protobuf")
 
 MODULES = {

@@ -3,8 +3,11 @@
 import importlib.util
 import io
 import json
+import struct
 import sys
+import zlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -26,6 +29,8 @@ SIZES = [(1, 1), (31, 33), (32, 32), (50, 37), (37, 50), (224, 225), (500, 375),
 """Width and height."""
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 FLOAT32_ROUNDING = 1e-6
+"""Pixels are equal as bytes; of the numbers made of them, which are below 4 here, torch and numpy
+may round the last float32 digits (2.4e-7) of a division and a subtraction differently."""
 
 
 def step(operation: Operation) -> Step:
@@ -167,25 +172,178 @@ def test_equals_one_operation_of_torchvision(
     assert largest_difference(module.preprocess(encoded(image)), expected) == 0
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-@pytest.mark.parametrize("wanted", ["RGB", "L"])
-def test_reads_every_colour_mode_of_a_png_as_a_data_loader_does(
-    load: Load, torchvision: ModuleType, mode: str, wanted: str
+def sideways(image: Any, file_format: str) -> bytes:
+    """An image whose EXIF says that it is to be turned by 90 degrees."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation
+    return encoded(image, file_format, exif=exif)
+
+
+def deep_colour(width: int, height: int) -> bytes:
+    """A PNG of 16 bits a channel, which Pillow reads and does not write."""
+    pixels = np.random.default_rng(0).integers(0, 65536, (height, width * 3)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+@cache
+def kinds() -> dict[str, bytes]:
+    """Encoded images of every kind that is opened but 16-bit grey, most of odd sizes."""
+    colour, grey, small = picture(301, 257), picture(257, 301, "L"), picture(31, 33)
+    indexed = colour.quantize(64)
+    see_through = bytes(range(0, 256, 4))
+    return {
+        "png rgb": encoded(colour),
+        "png one pixel": encoded(picture(1, 1)),
+        "png smaller than the crop": encoded(small),
+        "png long and thin": encoded(picture(601, 7)),
+        "png grey": encoded(grey),
+        "png grey and alpha": encoded(picture(257, 301, "LA")),
+        "png rgba": encoded(picture(301, 257, "RGBA")),
+        "png palette": encoded(indexed),
+        "png palette with transparency": encoded(indexed, transparency=see_through),
+        "png rgb with a transparent colour": encoded(colour, transparency=(1, 2, 3)),
+        "png black and white": encoded(grey.convert("1")),
+        "png 16 bits a channel": deep_colour(301, 257),
+        "png sideways": sideways(colour, "PNG"),
+        "jpeg rgb": encoded(colour, "JPEG"),
+        "jpeg subsampled": encoded(colour, "JPEG", subsampling=2, quality=40),
+        "jpeg progressive": encoded(colour, "JPEG", progressive=True),
+        "jpeg grey": encoded(grey, "JPEG"),
+        "jpeg cmyk": encoded(picture(301, 257, "CMYK"), "JPEG"),
+        "jpeg sideways": sideways(colour, "JPEG"),
+        "webp lossy": encoded(colour, "WEBP"),
+        "webp lossless": encoded(colour, "WEBP", lossless=True),
+        "webp rgba": encoded(picture(301, 257, "RGBA"), "WEBP", lossless=True),
+        "webp sideways": sideways(colour, "WEBP"),
+        "gif palette": encoded(indexed, "GIF"),
+        "gif with transparency": encoded(indexed, "GIF", transparency=3),
+        "gif animated": encoded(indexed, "GIF", save_all=True, append_images=[small.quantize(8)]),
+        "gif grey": encoded(grey, "GIF"),
+        "tiff rgb": encoded(colour, "TIFF"),
+        "tiff rgba": encoded(picture(301, 257, "RGBA"), "TIFF"),
+        "tiff cmyk": encoded(picture(301, 257, "CMYK"), "TIFF"),
+        "tiff palette": encoded(indexed, "TIFF"),
+        "tiff grey": encoded(grey, "TIFF"),
+        "tiff black and white": encoded(grey.convert("1"), "TIFF"),
+        "tiff lab": encoded(picture(301, 257, "LAB"), "TIFF"),
+        "tiff of whole numbers": encoded(grey.convert("I"), "TIFF"),
+        "tiff of fractions": encoded(grey.convert("F"), "TIFF"),
+        "tiff sideways": sideways(colour, "TIFF"),
+        "bmp rgb": encoded(colour, "BMP"),
+        "bmp palette": encoded(indexed, "BMP"),
+    }
+
+
+PIPELINES: dict[str, tuple[str, tuple[Operation, ...], Callable[[ModuleType], list[Any]]]] = {
+    "imagenet": (
+        "RGB",
+        (
+            {"resize": {"shorter_edge": 256}},
+            {"center_crop": {"size": 224}},
+            "to_tensor",
+            {"normalize": {"mean": MEAN, "std": STD}},
+        ),
+        lambda t: [t.Resize(256), t.CenterCrop(224), t.ToTensor(), t.Normalize(MEAN, STD)],
+    ),
+    "digits": (
+        "L",
+        (
+            {"resize": {"size": [28, 28], "interpolation": "bicubic"}},
+            "to_tensor",
+            {"normalize": {"mean": [0.1307], "std": [0.3081]}},
+        ),
+        lambda t: [
+            t.Resize((28, 28), t.InterpolationMode.BICUBIC),
+            t.ToTensor(),
+            t.Normalize([0.1307], [0.3081]),
+        ],
+    ),
+}
+
+
+CASES = [
+    (kind, pipeline)
+    for kind in kinds()
+    for pipeline in PIPELINES
+    if (kind, pipeline) != ("tiff lab", "digits")  # Pillow makes no grey of it
+]
+
+
+@pytest.mark.parametrize(("kind", "pipeline"), CASES)
+def test_equals_a_whole_pipeline_of_torchvision_on_every_kind_of_file(
+    load: Load, torchvision: ModuleType, tmp_path: Path, kind: str, pipeline: str
 ) -> None:
-    image = picture(40, 30).convert(mode) if mode in ("1", "P") else picture(40, 30, mode)
-    module = load({"decode": {"mode": wanted}}, "to_tensor")
-    expected = torchvision.ToTensor()(image.convert(wanted))
+    mode, steps, theirs = PIPELINES[pipeline]
+    file = kinds()[kind]
+    (tmp_path / "image").write_bytes(file)
+    module = load({"decode": {"mode": mode}}, *steps)
+    expected = torchvision.Compose(theirs(torchvision))(loaded(tmp_path / "image", mode))
 
-    assert largest_difference(module.preprocess(encoded(image)), expected) == 0
+    assert largest_difference(module.preprocess(file), expected) <= FLOAT32_ROUNDING
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_reads_every_colour_mode_of_a_jpeg(load: Load, torchvision: ModuleType, mode: str) -> None:
-    file = encoded(picture(40, 30, mode), "JPEG")
-    module = load("decode", "to_tensor")
-    expected = torchvision.ToTensor()(Image.open(io.BytesIO(file)).convert("RGB"))
+def loaded(path: Path, mode: str) -> Any:
+    """What training sees of a file: ImageFolder's default loader, or the same in grey."""
+    if mode == "RGB":
+        from torchvision.datasets.folder import pil_loader
 
-    assert largest_difference(module.preprocess(file), expected) == 0
+        return pil_loader(path)
+    with Image.open(path) as image:
+        return image.convert(mode)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
+def test_leaves_an_image_as_it_lies_whatever_its_exif_says(
+    load: Load, torchvision: ModuleType, tmp_path: Path, file_format: str
+) -> None:
+    """torchvision's loaders do not turn images, so a model was trained on them as they lie.
+
+    Of TIFF, Pillow itself does when it reads one, for a loader too.
+    """
+    file = sideways(picture(50, 37), file_format)
+    (tmp_path / "image").write_bytes(file)
+    assert Image.open(io.BytesIO(file)).getexif()[0x0112] == 6
+
+    tensor = load("decode", "to_tensor").preprocess(file)
+
+    assert tensor.shape == (3, 37, 50)
+    expected = torchvision.ToTensor()(loaded(tmp_path / "image", "RGB"))
+    assert largest_difference(tensor, expected) == 0
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize(
+    ("stored", "file_format"), [("<u2", "PNG"), ("<u2", "TIFF"), (">u2", "TIFF")]
+)
+def test_equals_a_whole_pipeline_on_16_bit_grey_scaled_to_8_bits(
+    load: Load, torchvision: ModuleType, pipeline: str, stored: str, file_format: str
+) -> None:
+    """The one kind where a default loader is not followed: it would cut off all above 255.
+
+    Pillow 10.4 to 13 open such a PNG as I;16, 10.2 as I, and convert clips both. The upper byte is
+    what Pillow itself keeps of a PNG of 16 bits a channel.
+    """
+    mode, steps, theirs = PIPELINES[pipeline]
+    values = np.random.default_rng(0).integers(0, 65536, (257, 301)).astype(stored)
+    raw = "I;16" if stored == "<u2" else "I;16B"
+    file = encoded(Image.frombytes(raw, (301, 257), values.tobytes()), file_format)
+    module = load({"decode": {"mode": mode}}, *steps)
+    upper_byte = Image.fromarray((values >> 8).astype(np.uint8)).convert(mode)
+
+    difference = largest_difference(
+        module.preprocess(file), torchvision.Compose(theirs(torchvision))(upper_byte)
+    )
+
+    assert difference <= FLOAT32_ROUNDING
+    with Image.open(io.BytesIO(file)) as image:
+        assert image.mode.startswith("I;16")
+        assert np.median(image.convert("L")) == 255  # what a default loader has is nearly white
 
 
 def test_scales_16_bit_values_down(load: Load) -> None:

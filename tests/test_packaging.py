@@ -93,6 +93,7 @@ def test_the_wheel_carries_code_schemas_templates_and_nothing_else(wheel: Path) 
         "engines/loopback/sitecustomize.py",
         "engines/requirements/kserve.txt",
         "engines/requirements/triton.txt",
+        "engines/requirements/triton_onnxruntime.txt",
     ],
 )
 def test_the_wheel_carries_data(wheel: Path, name: str) -> None:

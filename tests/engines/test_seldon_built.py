@@ -14,16 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import seldon_graph
 from packaging.requirements import Requirement
 from packaging.version import Version
 from seldon_assemble import assemble, run
-from seldon_graph import TRANSFORM_INPUT
 from test_process import is_running
 from test_seldon_engine import in_base64, processes
 from test_seldon_images import S2I, project, rendered
 
-from generator.engines import EngineError, environments, ports, seldon
+from generator.engines import EngineError, environments, ports, seldon, seldon_graph
+from generator.engines.seldon_graph import TRANSFORM_INPUT
 from generator.sample import png
 from generator.targets.seldon.options import Options
 
@@ -108,7 +107,7 @@ def slow(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], seldon.Node]
     entry = ["serve.py", "Slow", "--service-type", "MODEL"]
     with node.log.open("wb") as log:
         started = subprocess.Popen(
-            [str(python), str(seldon.LAUNCHER), *entry],
+            [str(python), str(seldon.LAUNCHER), "no-annotations", *entry],
             cwd=folder,
             env=os.environ | settings | {"GRPC_WORKERS": "2", "GUNICORN_WORKERS": "2"},
             stdout=log,

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 import seldon_door
-from seldon_graph import Unit
 
 from generator.artefact import artefact
 from generator.engines import EngineError, environments, seldon
+from generator.engines.seldon_graph import Unit
 from generator.planning import load_test_values
 from generator.project import (
     Images,

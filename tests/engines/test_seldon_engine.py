@@ -4,15 +4,24 @@ import base64
 import os
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import seldon_graph
-from seldon_graph import PREDICT, TRANSFORM_INPUT, TRANSFORM_OUTPUT, Refused, Unit, rest
+import seldon_door
 from test_kserve_engine import listeners
 from test_process import is_running
 
-from generator.engines import EngineError, seldon
+from generator.engines import EngineError, seldon, seldon_graph
+from generator.engines.seldon_graph import (
+    PREDICT,
+    TRANSFORM_INPUT,
+    TRANSFORM_OUTPUT,
+    Message,
+    Refused,
+    Unit,
+    rest,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -95,6 +104,25 @@ def held(path: Path) -> list[bytes]:
         return []
 
 
+def test_the_annotations_of_the_pod_reach_the_node(folder: Path) -> None:
+    large: Message = {"binData": in_base64(bytes(5 << 20))}  # a node's own limit is 4 MiB
+    unlimited = {"seldon.io/grpc-max-message-size": str(64 << 20)}
+
+    with (
+        seldon.serve(folder, "Decoder", service_type="TRANSFORMER", report=print) as own,
+        seldon.serve(
+            folder, "Decoder", service_type="TRANSFORMER", annotations=unlimited, report=print
+        ) as annotated,
+        seldon_graph.grpc_client() as client,
+    ):
+        answer = client.walk(Unit("TRANSFORMER", annotated), large)
+        with pytest.raises(Refused) as refused:
+            client.walk(Unit("TRANSFORMER", own), large)
+
+    assert answer["binData"] == large["binData"]
+    assert refused.value.status == "RESOURCE_EXHAUSTED"
+
+
 def test_answers_predictions_over_rest(folder: Path) -> None:
     given = {"data": {"tensor": {"shape": [1, 3], "values": [1.0, 2.0, 3.0]}}}
 
@@ -121,8 +149,10 @@ def test_runs_an_output_transformer_as_a_transformer(folder: Path) -> None:
     assert answer["jsonData"] == {"best": 1, "label": "cat"}
 
 
-@pytest.mark.parametrize("call", [seldon_graph.rest, seldon_graph.grpc])
-def test_a_graph_is_walked_as_the_orchestrator_does(folder: Path, call: seldon_graph.Call) -> None:
+@pytest.mark.parametrize("call", [seldon_graph.rest, seldon_door.over_grpc])
+def test_a_graph_is_walked_as_the_orchestrator_does(
+    folder: Path, call: Callable[..., Message]
+) -> None:
     label = [seldon.Parameter("label", "dog")]
 
     with (
@@ -158,7 +188,7 @@ def test_a_refusal_is_unknown_over_grpc(folder: Path) -> None:
         seldon.serve(folder, "Scaler", service_type="MODEL") as node,
         pytest.raises(Refused) as refused,
     ):
-        seldon_graph.walk(Unit("MODEL", node), given, seldon_graph.grpc)
+        seldon_graph.walk(Unit("MODEL", node), given, seldon_door.over_grpc)
 
     assert refused.value.status == "UNKNOWN"
 

@@ -1,8 +1,9 @@
 """Keeps Seldon Core's wrapper on the loopback interface: it binds every one, whatever its flags.
 
-`launch.py PROGRAM ARGUMENTS` runs that program. Nothing but the addresses of its HTTP servers and
-its gRPC server changes (seldon_core/microservice.py, 1.17.1); its workers are forks and inherit
-that. Alone in its folder, because Python puts that first on the path of imports.
+`launch.py ANNOTATIONS PROGRAM ARGUMENTS` runs that program. Nothing but the addresses of its HTTP
+servers and its gRPC server changes, and where the file with the pod's annotations lies
+(seldon_core/microservice.py, 1.17.1); its workers are forks and inherit that. Alone in its folder,
+because Python puts that first on the path of imports.
 """
 
 import runpy
@@ -11,6 +12,7 @@ import sys
 from typing import Any
 
 import grpc
+from seldon_core import flask_utils
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("", "0.0.0.0")  # noqa: S104  what is replaced
@@ -36,5 +38,5 @@ def loopback_server(*args: Any, **settings: Any) -> grpc.Server:
 if __name__ == "__main__":
     socket.socket.bind = loopback_bind  # type: ignore[method-assign]  # what this module is for
     grpc.server = loopback_server
-    sys.argv = sys.argv[1:]
+    _, flask_utils.ANNOTATIONS_FILE, *sys.argv = sys.argv
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -17,4 +17,5 @@ TARGET = Target(
     plan=plan,
     bundle=bundle,
     names=names,
+    live="generator.targets.predictor.live",
 )

@@ -63,7 +63,7 @@ def trace_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
     sizes = project.model.inputs[0].sample_shape
     is_sized = all(isinstance(size, int) for size in sizes)
     exports = is_embedded(project.transforms) and project.model.source
-    if exports and project.export.method == "trace" and is_sized:
+    if exports and project.export.is_traced and is_sized:
         message = "the predictor's program is compiled whole: a trace holds one size and one branch"
         hint = "set export: {method: script}; a model that only traces can come as `model.program`"
         yield Problem(("export", "method"), message, hint)

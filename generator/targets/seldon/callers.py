@@ -103,8 +103,8 @@ def triton_names(project: Project) -> tuple[Names, Names]:
     """What Triton calls the model's inputs and outputs."""
     defaults = triton.Options()
     return (
-        tensor_names(project.model.inputs, defaults, side="INPUT"),
-        tensor_names(project.model.outputs, defaults, side="OUTPUT"),
+        tensor_names(project, defaults, side="INPUT"),
+        tensor_names(project, defaults, side="OUTPUT"),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generator.document import Pointer
-from generator.model_source import source_missing
+from generator.model_source import other_formats, source_missing
 from generator.problem import Problem
 from generator.project import Project
 from generator.storage import scheme
@@ -25,10 +25,8 @@ _LONGEST = 63  # of a DNS label
 
 
 def format_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
-    """The rendered class and Triton's libtorch backend load TorchScript programs."""
-    if project.export.format != "torchscript":
-        message = f"seldon cannot load a {project.export.format}"
-        yield Problem(("export", "format"), message, "set format: torchscript")
+    """The rendered class loads TorchScript; the repository for TRITON_SERVER is rendered for it."""
+    yield from other_formats(project, "seldon", ("torchscript",))
 
 
 def protocol_not_offered(project: Project, options: Options) -> Iterator[Problem]:

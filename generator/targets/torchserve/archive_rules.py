@@ -179,6 +179,14 @@ def state_dict_without_handler(project: Project, options: Options) -> Iterator[P
         yield Problem(("export", "format"), message, hint)
 
 
+def format_not_offered(project: Project, options: Options) -> Iterator[Problem]:
+    """An archive holds `model.pt`, which the rendered handler and TorchServe's own load as such."""
+    if not isinstance(options.archive, PrebuiltArchive):
+        behind = ", the latter with a handler of your own"
+        formats = ("torchscript", "state_dict")
+        yield from model_source.other_formats(project, "torchserve", formats, behind)
+
+
 def archive_not_offered(project: Project, options: Options) -> Iterator[Problem]:
     """A Job makes the archive where the service then mounts it: on a claim."""
     storage = project.storage
@@ -224,6 +232,7 @@ RULES: tuple[TargetRule, ...] = (
     handler_cannot_be_imported,
     files_of_one_name,
     state_dict_without_handler,
+    format_not_offered,
     archive_not_offered,
     source_missing,
     prebuilt_archive,

@@ -1,19 +1,16 @@
-"""What torchvision needs to be imported beside a CPU torch, and to run detectors there.
+"""torchvision's operator nms in Python, for detectors that run without its compiled ones.
 
-PyPI's wheel of torchvision is built against CUDA: its C++ operators do not load beside a CPU
-torch. The import fails on two of them unless their schemas are declared first; transforms, which
-are Python and Pillow, then work. Of the operators themselves only `nms` is here, in Python, which
-is what SSD asks for. Import this module before torchvision.
+Schema and meaning are those of torchvision/csrc/ops/nms.cpp, 0.28.
 """
+
+from types import ModuleType
 
 import torch
 
 LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-for schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    LIBRARY.define(schema)
+for name in ("nms", "qnms"):  # torchvision's import asks for the second
+    if not torch._C._jit_get_schemas_for_operator(f"torchvision::{name}"):
+        LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
@@ -31,8 +28,9 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torc
     return torch.stack(kept) if kept else left
 
 
+def announce(torchvision: ModuleType) -> None:
+    """Tell the package, which asks before it calls an operator, that there are some."""
+    torchvision.extension._has_ops = lambda: True
+
+
 LIBRARY.impl("nms", nms, "CPU")
-
-import torchvision.extension  # noqa: E402  # fails without the schemas
-
-torchvision.extension._has_ops = lambda: True
