@@ -10,6 +10,10 @@ import pytest
 
 from generator import cli
 
+# A shell's background job ignores Ctrl-C and hands that down; what tests start is not to.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
 

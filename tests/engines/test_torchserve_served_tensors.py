@@ -197,7 +197,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store, programs = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("programs")
     (programs / "own.py").write_text(OWN_HANDLER)
     for made in (SCORES, PAIR, HALF, TEXT, GREY, PHOTOS, RIGID):
-        program = export_torchscript(made, models[made.name])
+        program = export_torchscript(made, models[made.name].eval())
         if made.transforms.preprocess:
             program = scripted(embed(made, program))
         program.save(str(programs / f"{made.name}.pt"))

@@ -401,8 +401,6 @@ def command(served: Served, tmp_path: Path) -> Iterator[Command]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # A shell's background job ignores it, and hands that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         below = wait_for_component(process)
