@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from generator.diagnostics import CannotRun
+from generator.export.samples import Tensors
 
-Tensors = tuple[torch.Tensor, ...]
 Run = Callable[[Tensors], Tensors]
 
 

@@ -1,8 +1,7 @@
 """A service of KServe's on this machine: what its manifests say, and its component's doors."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from generator.engines import EngineError, Report, kserve
 from generator.kserve.exposure import TRANSFORMER
 from generator.live import Door
+from generator.live.container import Container, container_of
 from generator.live.image_requests import ask_v1, ask_v2, ask_v2_binary
 from generator.live.tensor_requests import http_connection
 from generator.live.watch import Ended, watched
@@ -24,21 +24,13 @@ LIMITS = (
 SERVICE, RUNTIME = "inferenceservice.yaml", "servingruntime.yaml"
 
 
-@dataclass(frozen=True)
-class Container:
-    """What a manifest starts a container with; variables from secrets and fields are left out."""
-
-    arguments: tuple[str, ...]
-    variables: Mapping[str, str]
-
-
 def predictor(rendered: Path) -> Container:
     """The server's container: the runtime's own, where one is rendered, and what a service adds."""
     try:
-        added = _container(_manifest(rendered, SERVICE)["spec"]["predictor"]["model"])
+        added = container_of(_manifest(rendered, SERVICE)["spec"]["predictor"]["model"])
         if not (rendered / "manifests" / RUNTIME).exists():
             return added
-        own = _container(_manifest(rendered, RUNTIME)["spec"]["containers"][0])
+        own = container_of(_manifest(rendered, RUNTIME)["spec"]["containers"][0])
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise _unreadable(rendered, error) from error
     return Container(own.arguments + added.arguments, {**own.variables, **added.variables})
@@ -61,7 +53,7 @@ def component_doors(
     try:
         service = _manifest(rendered, SERVICE)
         name = str(service["metadata"]["name"])
-        container = _container(service["spec"][TRANSFORMER]["containers"][0])
+        container = container_of(service["spec"][TRANSFORMER]["containers"][0])
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise _unreadable(rendered, error) from error
     folder = rendered / "images" / TRANSFORMER
@@ -100,17 +92,6 @@ def _manifest(rendered: Path, name: str) -> Any:
         raise EngineError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:
         raise EngineError(f"cannot read {path}: {error}") from error
-
-
-def _container(manifest: Any) -> Container:
-    """The arguments, without the program's name in front, and the variables with a value."""
-    words = [str(word) for word in manifest.get("args", ())]
-    if words and not words[0].startswith("-"):
-        del words[0]
-    variables = {
-        str(each["name"]): str(each["value"]) for each in manifest.get("env", ()) if "value" in each
-    }
-    return Container(tuple(words), variables)
 
 
 def _unreadable(rendered: Path, error: Exception) -> EngineError:

@@ -12,6 +12,7 @@ import yaml
 
 from generator.engines import EngineError, Report, seldon
 from generator.engines.seldon_graph import Unit, UnitType
+from generator.live.container import Container, container_of
 from generator.live.watch import Ended
 from generator.project import Project
 from generator.targets.seldon.graph import MODEL_FOLDER
@@ -21,14 +22,6 @@ from generator.transforms.custom import custom_paths
 
 MANIFEST = "manifests/seldondeployment.yaml"
 READY_SECONDS = 180.0
-
-
-@dataclass(frozen=True)
-class Container:
-    """What a manifest starts a node's container with."""
-
-    arguments: tuple[str, ...]
-    variables: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ def deployment(rendered: Path) -> Deployment:
         manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
         [predictor] = manifest["spec"]["predictors"]
         pods = [each["spec"].get("containers", ()) for each in predictor["componentSpecs"]]
-        containers = {str(each["name"]): _container(each) for pod in pods for each in pod}
+        containers = {str(each["name"]): container_of(each) for pod in pods for each in pod}
         annotations = manifest["spec"].get("annotations") or {}
         return Deployment(predictor["graph"], annotations, containers)
     except OSError as error:
@@ -102,17 +95,6 @@ def running(
         except (KeyError, TypeError) as error:
             raise EngineError(f"{rendered / MANIFEST} has a node without {error}") from error
         yield Nodes(graph, tuple(told))
-
-
-def _container(described: Mapping[str, Any]) -> Container:
-    """Its arguments, the program's name aside, and those of its variables that have a value."""
-    _, *arguments = map(str, described.get("args") or ("",))
-    variables = {
-        str(each["name"]): str(each["value"])
-        for each in described.get("env", ())
-        if "value" in each
-    }
-    return Container(tuple(arguments), variables)
 
 
 def _component(service: Service, name: str) -> Component:
