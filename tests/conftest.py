@@ -4,9 +4,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from ran import Ran
 
 from generator import cli
 
@@ -27,14 +27,6 @@ model:
 storage: {{uri: s3://models/{name}}}
 targets: {{triton: {{}}}}
 """
-
-
-class Ran(NamedTuple):
-    """What a run of `gen` left behind."""
-
-    status: int
-    out: str
-    err: str
 
 
 @pytest.fixture
