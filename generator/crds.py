@@ -1,194 +1,234 @@
-"""Make the compact schemas of `schemas/kubernetes` from what upstream publishes.
+"""Compact schemas out of CustomResourceDefinitions: a cluster's own, and those that we ship.
 
-    python -m generator.crds --release kserve-v0.20.0 --out schemas/kubernetes \\
-        --origin "github.com/kserve/kserve, tag v0.20.0, Apache-2.0" inferenceservices.yaml ...
-    python -m generator.crds --core 1.37.0 --out schemas/kubernetes
+`gen crds` makes a folder of one cluster's definitions. Maintainers make `schemas/kubernetes`, a
+folder for each product and in it one for each release:
 
-Sources are CustomResourceDefinitions as YAML, alone or in folders; a JSON patch (a list of
-operations) changes the definition in the same folder. Core kinds come from the package
-`kubernetes-validate`. A maintainer's tool: nothing that `gen` runs imports it.
+    python -m generator.crds kserve --out schemas/kubernetes \\
+        --origin "github.com/kserve/kserve, tag v0.20.0, Apache-2.0" 0.20.0=FOLDER
+    python -m generator.crds kubernetes --out schemas/kubernetes 1.36.0 1.37.0
+
+There a JSON patch (a list of operations) changes the definition in the same folder, and the core
+kinds come from the package `kubernetes-validate`.
 """
 
 import argparse
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from typing import Any  # what YAML holds
 
-import jsonpatch
 import yaml
 
-from generator.structural import QUANTITY, Schema, compact, manifest_schema, share, written
+from generator.diagnostics import CannotRun
+from generator.sharing import share_all, written
+from generator.structural import Imported, Schema, manifest_schema, opened
+from generator.yaml_loader import Loader
 
-CORE_KINDS = (  # file of kubernetes-validate, apiVersion, kind
-    ("configmap-v1", "v1", "ConfigMap"),
-    ("deployment-apps-v1", "apps/v1", "Deployment"),
-    ("horizontalpodautoscaler-autoscaling-v2", "autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("job-batch-v1", "batch/v1", "Job"),
-    ("namespace-v1", "v1", "Namespace"),
-    ("networkpolicy-networking-v1", "networking.k8s.io/v1", "NetworkPolicy"),
-    ("persistentvolumeclaim-v1", "v1", "PersistentVolumeClaim"),
-    ("pod-v1", "v1", "Pod"),
-    ("poddisruptionbudget-policy-v1", "policy/v1", "PodDisruptionBudget"),
-    ("secret-v1", "v1", "Secret"),
-    ("service-v1", "v1", "Service"),
-    ("serviceaccount-v1", "v1", "ServiceAccount"),
-)
-CORE_ORIGIN = (
-    "Python package kubernetes-validate, github.com/willthames/kubernetes-validate, Apache-2.0"
-)
-OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-
-# Types of Go that say in code, not in their schema, what text they take.
-CORE_TYPES: dict[str, Schema] = {
-    "io.k8s.apimachinery.pkg.api.resource.Quantity": {
-        "type": ["number", "string"],
-        "pattern": QUANTITY,
-    },
-    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"x-kubernetes-int-or-string": True},
-}
+DEFINITION = "CustomResourceDefinition"
+LISTS = ("List", f"{DEFINITION}List")
+SUFFIXES = (".yaml", ".yml", ".json")
+MOST_DEPTH = 500
+"""Definitions nest to about a hundred; libyaml overflows its stack at some ten thousand."""
+POOL = "definitions.json"
+PAGE = "SOURCE.md"
 
 
-@dataclass(frozen=True)
-class Imported:
-    """One compact schema, and the size of what it was made from, references filled in."""
-
-    api_version: str
-    kind: str
-    schema: Schema
-    source: str
-    source_bytes: int
-
-    @property
-    def file_name(self) -> str:
-        """`<group>_<version>_<Kind>.json`; Kubernetes' own unnamed group is `core`."""
-        group, _, version = self.api_version.rpartition("/")
-        return f"{group or 'core'}_{version}_{self.kind}.json"
+class _PlainLoader(Loader):  # type: ignore[misc, valid-type]  # one of two classes of PyYAML
+    """Reads a date as text, and the operator `=` too, which kubectl writes without quotes."""
 
 
-def import_definitions(sources: Iterable[Path]) -> Iterator[Imported]:
-    """Compact the stored version of the definitions in files and folders.
+for _tag in ("timestamp", "value"):
+    _PlainLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", Loader.construct_yaml_str)
 
-    Older versions of a kind are read as that one: none of them is rendered.
+
+def files_of(source: Path) -> list[Path]:
+    """The files of a source: itself, or every YAML and JSON file of a folder, at any depth."""
+    if not source.is_dir():
+        return [source]
+    return sorted(path for path in source.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+
+
+def documents(name: str, content: bytes) -> list[object]:
+    """What a text of YAML or JSON holds; raises CannotRun where it is neither."""
+    try:
+        text = content.decode("utf-8-sig")
+        if text.lstrip().startswith("{"):
+            try:
+                return [json.loads(text)]
+            except (json.JSONDecodeError, RecursionError):
+                pass  # a flow map of YAML, or several documents, begins like that too
+        _refuse_depth(name, text)
+        return list(yaml.load_all(text, Loader=_PlainLoader))
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{name}: byte 0x{content[error.start]:02x} is not UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}" if mark else name
+        raise CannotRun(f"{place}: {error.problem or error.context}") from None
+    except yaml.reader.ReaderError as error:
+        raise CannotRun(f"{name}: {error.reason}") from None
+    except (ValueError, TypeError) as error:  # a key that is a list, a number out of range
+        raise CannotRun(f"{name}: {error}") from None
+
+
+def _refuse_depth(name: str, text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if depth > MOST_DEPTH or is_alias:
+            said = "a YAML alias" if is_alias else f"lists and maps nest deeper than {MOST_DEPTH}"
+            place = f"{name}:{event.start_mark.line + 1}" if event.start_mark else name
+            raise CannotRun(f"{place}: {said}; no definition needs that")
+
+
+def definitions(held: object) -> Iterator[Schema]:
+    """The definitions in a document, which may be a list as `kubectl get crds -o yaml` prints."""
+    if not isinstance(held, dict):
+        return
+    if held.get("kind") == DEFINITION:
+        yield held
+    elif held.get("kind") in LISTS and isinstance(held.get("items"), list):
+        for item in held["items"]:
+            yield from definitions(item)
+
+
+def import_definition(definition: Schema, source: str) -> list[Imported]:
+    """Compact every version of a definition that is served; raises CannotRun where it is none."""
+    name = _name(definition)
+    if definition.get("apiVersion") == "apiextensions.k8s.io/v1beta1":
+        message = "apiextensions.k8s.io/v1beta1 is not served since Kubernetes 1.22"
+        raise CannotRun(f"{source}: {name}: {message}; take the definition out of a newer cluster")
+    try:
+        spec = definition["spec"]
+        served = [_version(spec, each, source) for each in spec["versions"] if each["served"]]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        said = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
+        raise CannotRun(f"{source}: {name} is no valid definition: {said}") from None
+    except RecursionError:
+        raise CannotRun(f"{source}: {name} nests too deep") from None
+    return served
+
+
+def _name(definition: Schema) -> str:
+    metadata = definition.get("metadata")
+    return str(metadata.get("name", DEFINITION)) if isinstance(metadata, dict) else DEFINITION
+
+
+def _version(spec: Schema, version: Schema, source: str) -> Imported:
+    api_version, kind = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
+    openapi = version["schema"]["openAPIV3Schema"]
+    schema = manifest_schema(openapi, api_version, kind)
+    if spec.get("preserveUnknownFields"):
+        schema = opened(schema)
+    imported = Imported(api_version, kind, schema, source, len(json.dumps(openapi, default=str)))
+    if imported.file_name.count("_") != 2 or "/" in imported.file_name:
+        raise ValueError(imported.file_name)
+    return imported
+
+
+def one_of_each(imported: Iterable[Imported]) -> list[Imported]:
+    """The kinds by file name; raises CannotRun where two definitions of one differ."""
+    kinds: dict[str, Imported] = {}
+    for one in imported:
+        first = kinds.setdefault(one.file_name, one)
+        if first.schema != one.schema:
+            told = f"{one.kind} of {one.api_version}"
+            raise CannotRun(f"{first.source} and {one.source} define {told} differently")
+    return [kinds[name] for name in sorted(kinds)]
+
+
+def product_texts(
+    product: str, releases: Sequence[tuple[str, Sequence[Imported]]], origin: str
+) -> dict[str, str]:
+    """The files of a product's folder by path; releases stand from the oldest to the newest.
+
+    What several schemas hold stands once in the pool. A release holds only the kinds that are not
+    as they were in the one before; none may be gone.
     """
-    for path in sorted(_yaml_files(sources)):
-        content = _read(path)
-        if isinstance(content, dict) and content.get("kind") == "CustomResourceDefinition":
-            definition = _patched(content, path)
-            yield from _stored(definition, path)
+    kinds = [one for _, imported in releases for one in imported]
+    shared, pool = share_all((one.schema for one in kinds), f"../{POOL}")
+    text_of = {id(one): written(schema) for one, schema in zip(kinds, shared, strict=True)}
+    texts, rows, before = {POOL: written({"definitions": pool})}, [], dict[str, str]()
+    for release, imported in releases:
+        now = {one.file_name: text_of[id(one)] for one in imported}
+        if gone := before.keys() - now.keys():
+            raise CannotRun(f"{product} {release} has no {', '.join(sorted(gone))} any more")
+        for one in sorted(imported, key=lambda each: each.file_name):
+            if before.get(one.file_name) != now[one.file_name]:
+                path = f"{release}/{one.file_name}"
+                texts[path] = now[one.file_name]
+                rows.append(row(one, path, texts[path]))
+        before = now
+    rows.append(f"| {POOL} | | | {len(texts[POOL])} |")
+    return texts | {PAGE: page(product, origin, "python -m generator.crds", rows)}
 
 
-def _yaml_files(sources: Iterable[Path]) -> Iterator[Path]:
-    for source in sources:
-        if source.is_dir():
-            yield from (path for path in source.iterdir() if path.suffix in {".yaml", ".yml"})
-        else:
-            yield source
+def row(one: Imported, path: str, text: str) -> str:
+    """The line of the page about one schema."""
+    return f"| {path} | {Path(one.source).name} | {one.source_bytes} | {len(text.encode())} |"
 
 
-def _read(path: Path) -> object:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML has it
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506  both are safe
+def page(title: str, origin: str, tool: str, rows: Sequence[str]) -> str:
+    """The page that says where schemas are from and how large they are."""
+    table = "| file | made from | bytes in | bytes out |\n|---|---|---|---|\n" + "\n".join(rows)
+    return f"# {title}\n\nFrom {origin}.\nMade by `{tool}`.\n\n{table}\n"
 
 
-def _patched(definition: Schema, path: Path) -> Schema:
-    """The definition after the JSON patches that lie beside it.
+def import_folder(folder: Path) -> list[Imported]:
+    """Compact the definitions of a release's folder, after the JSON patches beside them.
 
     Seldon Core's is no valid definition without its `graph_children.yaml`.
     """
+    found: list[Imported] = []
+    for path in files_of(folder):
+        for held in documents(path.name, path.read_bytes()):
+            for definition in definitions(held):
+                found += import_definition(_patched(definition, path), path.name)
+    return one_of_each(found)
+
+
+def _patched(definition: Schema, path: Path) -> Schema:
     for companion in sorted(path.parent.glob("*.yaml")):
-        operations = _read(companion) if _is_patch(companion) else None
-        if isinstance(operations, list):
+        with companion.open(encoding="utf-8") as text:
+            is_patch = text.read(5) == "- op:"
+        if is_patch:
+            import jsonpatch
+
+            operations: Any  # Any: a list of operations
+            (operations,) = documents(companion.name, companion.read_bytes())
             definition = jsonpatch.apply_patch(definition, operations)
     return definition
 
 
-def _is_patch(path: Path) -> bool:
-    return path.read_text(encoding="utf-8").startswith("- op:")
-
-
-def _stored(definition: Schema, path: Path) -> Iterator[Imported]:
-    spec = definition["spec"]
-    for version in spec["versions"]:
-        if version["storage"]:
-            api_version, kind = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
-            openapi = version["schema"]["openAPIV3Schema"]
-            schema = share(manifest_schema(openapi, api_version, kind))
-            yield Imported(api_version, kind, schema, path.name, path.stat().st_size)
-
-
-def import_core(version: str) -> Iterator[Imported]:
-    """Compact the kinds that Kubernetes itself serves, and the metadata of every kind."""
-    folder = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}-local-strict"
-    definitions = json.loads((folder / "_definitions.json").read_text(encoding="utf-8"))["$defs"]
-    for name, api_version, kind in CORE_KINDS:
-        whole = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        openapi = _resolved(whole, definitions)
-        schema = manifest_schema(openapi, api_version, kind)
-        yield _core(api_version, kind, schema, f"{name}.json", openapi)
-    openapi = _resolved(definitions[OBJECT_META], definitions)
-    yield _core("meta/v1", "ObjectMeta", compact(openapi), "_definitions.json", openapi)
-
-
-def _core(api_version: str, kind: str, schema: Schema, source: str, openapi: Schema) -> Imported:
-    shared = share({**schema, "x-null-is-unset": True})
-    return Imported(api_version, kind, shared, source, len(json.dumps(openapi)))
-
-
-def _resolved(schema: Schema, definitions: Schema) -> Schema:
-    """The schema in the dialect of a CustomResourceDefinition: whole, and without null.
-
-    Go reads null as absent wherever it stands, which `x-null-is-unset` says once.
-    """
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return CORE_TYPES.get(name) or _resolved(definitions[name], definitions)
-    whole = {key: value for key, value in schema.items() if key != "additionalProperties"}
-    if isinstance(schema.get("type"), list):
-        (whole["type"],) = (name for name in schema["type"] if name != "null")
-    if "properties" in schema:
-        fields = schema["properties"].items()
-        whole["properties"] = {name: _resolved(field, definitions) for name, field in fields}
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(schema.get(keyword), dict):
-            whole[keyword] = _resolved(schema[keyword], definitions)
-    if not {"properties", "additionalProperties"} & whole.keys():
-        whole["x-kubernetes-preserve-unknown-fields"] = True
-    return whole
-
-
-def write(folder: Path, imported: Sequence[Imported], origin: str) -> None:
-    """Write the schemas of one release and the page that says where they are from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for one in sorted(imported, key=lambda each: each.file_name):
-        text = written(one.schema)
-        (folder / one.file_name).write_text(text, encoding="utf-8", newline="\n")
-        rows.append(f"| {one.file_name} | {one.source} | {one.source_bytes} | {len(text)} |")
-    table = "| file | made from | bytes in | bytes out |\n|---|---|---|---|\n" + "\n".join(rows)
-    page = f"# {folder.name}\n\nFrom {origin}.\nMade by `python -m generator.crds`.\n\n{table}\n"
-    (folder / "SOURCE.md").write_text(page, encoding="utf-8", newline="\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Import one release."""
+    """Make the folder of one product."""
     parser = argparse.ArgumentParser(prog="python -m generator.crds", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    release = parser.add_mutually_exclusive_group(required=True)
-    release.add_argument("--release", help="name of the folder to write, such as kserve-v0.20.0")
-    release.add_argument("--core", help="Kubernetes version in kubernetes-validate")
-    parser.add_argument("--origin", help="repository, tag and licence of the release")
-    parser.add_argument("--out", type=Path, required=True, help="folder that holds the releases")
-    parser.add_argument("sources", type=Path, nargs="*", help="definitions, or folders of them")
+    parser.add_argument("product", help="kubernetes, or a name of generator/releases.py")
+    parser.add_argument("--origin", help="repository, tag and licence")
+    parser.add_argument("--out", type=Path, required=True, help="folder that holds the products")
+    parser.add_argument(
+        "releases", nargs="+", help="RELEASE=FOLDER, oldest first; Kubernetes: 1.37.0"
+    )
     given = parser.parse_args(arguments)
-    if given.core:
-        folder = given.out / f"kubernetes-v{given.core}"
-        write(folder, [*import_core(given.core)], CORE_ORIGIN)
-    elif given.origin and given.sources:
-        write(given.out / given.release, [*import_definitions(given.sources)], given.origin)
+    if given.product == "kubernetes":
+        from generator.core_kinds import ORIGIN, import_core
+
+        newest = given.releases[-1]
+        releases = [(each, [*import_core(each, newest)]) for each in given.releases]
+        texts = product_texts(given.product, releases, ORIGIN)
+    elif given.origin:
+        pairs = [release.split("=", 1) for release in given.releases]
+        releases = [(release, import_folder(Path(folder))) for release, folder in pairs]
+        texts = product_texts(given.product, releases, given.origin)
     else:
-        parser.error("--release needs --origin and sources")
+        parser.error("name the --origin of the definitions")
+    for path, text in texts.items():
+        place = given.out / given.product / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -52,15 +52,48 @@ LIMIT_WORDS = {
 }
 KEY_DEFAULTS = {"protocol": "TCP"}  # filled in before the keys of list elements are compared
 LONGEST_SHOWN = 60
+# Lists whose elements the validation of Kubernetes' own kinds tells apart by itself. In other ones
+# of these kinds only server-side apply refuses a key that stands twice:
+# https://github.com/kubernetes/kubernetes/issues/113482
+TOLD_APART = (
+    "claims",
+    "containers",
+    "ephemeralContainers",
+    "initContainers",
+    "resourceClaims",
+    "schedulingGates",
+    "topologySpreadConstraints",
+    "volumeDevices",
+    "volumeMounts",
+    "volumes",
+)
+TAKEN_TWICE = "remove one: server-side apply refuses it, other ways take the last"
 
 Pointer = tuple[str | int, ...]
 
 
-def check(value: object, validator: Validator, path: Pointer) -> Iterator[Refusal]:
-    """What the schema of a validator refuses about the value at a path."""
+def check(
+    value: object, validator: Validator, path: Pointer, *, is_core: bool = False
+) -> Iterator[Refusal]:
+    """What the schema of a validator refuses about the value at a path.
+
+    `is_core`: of a kind of Kubernetes' own, which is validated by code and not by its schema.
+    """
     for error in validator.iter_errors(value):
         place = tuple(part if isinstance(part, int) else str(part) for part in error.path)
-        yield Refusal((*path, *place), _message(error), _hint(error))
+        if is_core and _is_taken_twice(error, place):
+            yield Refusal((*path, *place), _message(error), TAKEN_TWICE, severity="warning")
+        else:
+            yield Refusal((*path, *place), _message(error), _hint(error))
+
+
+def _is_taken_twice(error: ValidationError, place: Pointer) -> bool:
+    """Whether keys stand twice in a list of which that is not validated."""
+    if error.validator != "x-list-map-keys":
+        return bool(error.validator == "uniqueItems")
+    keys = error.validator_value
+    is_of_a_service = set(keys) == {"port", "protocol"}
+    return not is_of_a_service and place[-3] not in TOLD_APART
 
 
 def validator(schema: Mapping[str, object]) -> Validator:
@@ -105,8 +138,8 @@ def _pattern(
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern as Go reads it, where `$` is never before a last line feed."""
-    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
+    """The pattern as Go reads it: `$` is never before a last line feed, and `\\d` is ASCII."""
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern), re.ASCII)
 
 
 def _list_map_keys(
@@ -116,7 +149,7 @@ def _list_map_keys(
     for index, element in enumerate(value if isinstance(value, list) else ()):
         if not isinstance(element, Mapping):
             continue
-        held = [element.get(key, KEY_DEFAULTS.get(key)) for key in keys]
+        held = [_key_value(element, key) for key in keys]
         if None in held:
             continue
         first = seen.setdefault(tuple(map(repr, held)), index)
@@ -124,6 +157,11 @@ def _list_map_keys(
             pairs = ", ".join(f"`{key}` {_said(one)}" for key, one in zip(keys, held, strict=True))
             message = f"duplicate {pairs}, first at index {first}"
             yield ValidationError(message, path=(index, keys[0]))
+
+
+def _key_value(element: Mapping[str, object], key: str) -> object:
+    held = element.get(key)
+    return KEY_DEFAULTS.get(key) if held in (None, "") else held
 
 
 _Dialect = extend(
@@ -145,7 +183,8 @@ def _message(error: ValidationError) -> str:
         words = " or ".join(TYPE_WORDS[name] for name in expected)
         return f"{_typed(value)}, expected {words}"
     if keyword == "enum":
-        return f"{_said(value)} is not one of {', '.join(_said(choice) for choice in limit)}"
+        choices = [_said(choice) for choice in limit if choice != ""]
+        return f"{_said(value)} is not one of {', '.join(choices)}"
     if keyword in LIMIT_WORDS:
         size = len(value) if isinstance(value, (str, list, Mapping)) else 0
         return LIMIT_WORDS[keyword].format(value=_said(value), limit=limit, size=size)

@@ -3,35 +3,72 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.diagnostics import CannotRun
 from generator.objectmeta import Refusal, name_refusals
-from generator.shipped import shipped
+from generator.releases import (
+    RELEASES,
+    STOCK,
+    Cluster,
+    Kind,
+    UnknownCluster,
+    cluster,
+    later,
+    own_kinds,
+    release,
+    schema_files,
+)
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["Refusal", "known", "refusals"]
+__all__ = [
+    "RELEASES",
+    "STOCK",
+    "Cluster",
+    "Refusal",
+    "UnknownCluster",
+    "cluster",
+    "foreign",
+    "known",
+    "own_kinds",
+    "refusals",
+    "release",
+]
 
-# Several releases of one product can lie side by side; these are the ones we hold against.
-RELEASES = (
-    "kserve-v0.20.0",
-    "knative-serving-v1.23.0",
-    "kubernetes-v1.37.0",
-    "kustomize-v1beta1",
-    "seldon-core-v1.17.1",
-)
 METADATA = ("meta/v1", "ObjectMeta")  # part of every manifest, none by itself
 
+# Groups whose kinds have all moved elsewhere:
+# https://kubernetes.io/docs/reference/using-api/deprecation-guide/ and KServe's own, before 0.7
+FORMER_GROUPS = ("extensions", "serving.kubeflow.org")
 
-def known(api_version: str, kind: str) -> bool:
+# Groups that Kubernetes itself serves; none of them has a kind of a name that stands in another
+# product's group here.
+BUILT_IN_GROUPS = ("", "apps", "autoscaling", "batch", "policy")
+
+MISTYPED = 0.9  # likeness of two names; that of a name and its `List`, or of ScaledJob, is less
+
+
+def known(api_version: str, kind: str, cluster: Cluster = STOCK) -> bool:
     """Whether there is a schema for a kind of manifest."""
-    return (api_version, kind) in _files() and (api_version, kind) != METADATA
+    return (api_version, kind) in schema_files(cluster) and (api_version, kind) != METADATA
 
 
-def refusals(manifest: Mapping[str, object]) -> Iterator[Refusal]:
+def foreign(api_version: str, kind: str, cluster: Cluster = STOCK) -> bool:
+    """Whether nothing can be said of a kind: it may be of an operator that we do not know.
+
+    A known kind under a wrong version, or mistyped in a group that we know, is not foreign:
+    `refusals` tells what is wrong.
+    """
+    return not known(api_version, kind, cluster) and not _meant(api_version, kind, cluster)
+
+
+def refusals(manifest: Mapping[str, object], cluster: Cluster = STOCK) -> Iterator[Refusal]:
     """Everything an API server would refuse, each at its place; nothing for a good manifest.
 
     Sources: the schemas of `schemas/kubernetes`, and the rules of apimachinery for names.
@@ -42,78 +79,138 @@ def refusals(manifest: Mapping[str, object]) -> Iterator[Refusal]:
             if not isinstance(manifest.get(name), str):
                 yield Refusal((), f"required field `{name}` is missing or no string")
         return
-    if not known(api_version, kind):
-        yield _unknown_kind(api_version, kind)
+    if not known(api_version, kind, cluster):
+        yield _unknown_kind(api_version, kind, cluster)
         return
-    yield from _shape_refusals(manifest, (api_version, kind), ())
+    files = schema_files(cluster)
+    for refusal in _shape_refusals(manifest, files[api_version, kind], ()):
+        yield _with_release(refusal, manifest, (api_version, kind), cluster)
     metadata = manifest.get("metadata")
     if isinstance(metadata, Mapping):
-        yield from _shape_refusals(metadata, METADATA, ("metadata",))
+        yield from _shape_refusals(metadata, files[METADATA], ("metadata",))
     yield from name_refusals(manifest)
 
 
-@cache
-def _files() -> Mapping[tuple[str, str], Path]:
-    """The schema file of each apiVersion and kind."""
-    found = {}
-    for release in RELEASES:
-        for path in (shipped("schemas") / "kubernetes" / release).glob("*.json"):
-            group, version, kind = path.stem.split("_")
-            found[version if group == "core" else f"{group}/{version}", kind] = path
-    return found
-
-
-def _unknown_kind(api_version: str, kind: str) -> Refusal:
-    versions = sorted(version for version, name in _files() if name == kind)
+def _unknown_kind(api_version: str, kind: str, cluster: Cluster) -> Refusal:
+    meant = _meant(api_version, kind, cluster)
+    versions = [version for version, name in meant if name == kind]
     if versions:
         message = f"`{kind}` is not served as `{api_version}`"
-        return Refusal(("apiVersion",), message, f"write `{' or '.join(versions)}`")
-    near = difflib.get_close_matches(kind, sorted(name for _, name in _files()), n=1)
-    hint = f"did you mean `{near[0]}`?" if near else ""
+        return Refusal(("apiVersion",), message, f"write `{'` or `'.join(versions)}`")
+    names = [name for _, name in meant]
+    hint = f"did you mean `{names[0]}`?" if names else ""
     return Refusal(("kind",), f"no schema for kind `{kind}` of `{api_version}`", hint)
 
 
+def _meant(api_version: str, kind: str, cluster: Cluster) -> list[Kind]:
+    """The kinds that an unknown one can only have been meant to be."""
+    group = _group(api_version)
+    kinds = sorted(each for each in schema_files(cluster) if each != METADATA)
+    of_group = [each for each in kinds if _group(each[0]) == group]
+    is_elsewhere = group in FORMER_GROUPS or group in BUILT_IN_GROUPS
+    same = [each for each in (of_group if not is_elsewhere else kinds) if each[1] == kind]
+    if same or kind.endswith("List"):
+        return same
+    lower = {name.lower(): (version, name) for version, name in of_group}
+    near = difflib.get_close_matches(kind.lower(), lower, n=1, cutoff=MISTYPED)
+    return [lower[name] for name in near]
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
+
+
+def _with_release(
+    refusal: Refusal, manifest: Mapping[str, object], kind: Kind, cluster: Cluster
+) -> Refusal:
+    """A refusal of what a later release takes, told with that release."""
+    for name, file in later(cluster, kind):
+        if not any(each.path == refusal.path for each in _shape_refusals(manifest, file, ())):
+            return replace(refusal, hint=f"{name} takes it, this cluster runs an older one")
+    return refusal
+
+
 def _shape_refusals(
-    value: Mapping[str, object], kind: tuple[str, str], path: tuple[str | int, ...]
+    value: Mapping[str, object], schema_file: Path, path: tuple[str | int, ...]
 ) -> Iterator[Refusal]:
     from generator.dialect import check  # jsonschema takes longer to import than all else here
 
-    schema = _schema(kind)
-    read = _without_null(value) if schema.get("x-null-is-unset") else value
-    yield from check(read, _validator(kind), path)
+    schema = _schema(schema_file)
+    is_core = bool(schema.get("x-null-is-unset"))
+    yield from check(_without_null(value, schema), _validator(schema_file), path, is_core=is_core)
 
 
 @cache
-def _validator(kind: tuple[str, str]) -> "Validator":
+def _validator(path: Path) -> "Validator":
     from generator.dialect import validator
 
-    return validator(_schema(kind))
+    return validator(_schema(path))
 
 
 @cache
-def _schema(kind: tuple[str, str]) -> Mapping[str, object]:
+def _schema(path: Path) -> Mapping[str, object]:
     """A schema whose shared parts stand where they are used, so that no reference is followed."""
-    schema: dict[str, object] = json.loads(_files()[kind].read_text(encoding="utf-8"))
-    definitions = schema.pop("definitions", {})
-    assert isinstance(definitions, dict)
-    _link(definitions, definitions)
-    _link(schema, definitions)
+    schema = {key: held for key, held in _read(path).items() if key != "definitions"}
+    _link(schema, path)
     return schema
 
 
-def _link(node: object, definitions: Mapping[str, object]) -> None:
+@cache
+def _read(path: Path) -> dict[str, object]:
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        schema = None
+    if not isinstance(schema, dict):
+        raise CannotRun(f"{path} is no schema; make it anew with gen crds")
+    return schema
+
+
+def _link(node: object, path: Path) -> None:
+    """Put what the references of a schema mean in their places."""
     if isinstance(node, dict):
         for key, held in node.items():
-            if isinstance(held, dict) and "$ref" in held:
-                node[key] = definitions[held["$ref"].removeprefix("#/definitions/")]
+            reference = held.get("$ref") if isinstance(held, dict) else None
+            if isinstance(reference, str):
+                file, _, name = reference.partition("#/definitions/")
+                pool = Path(normpath(path.parent / file)) if file else path
+                node[key] = _definition(pool, name)
             else:
-                _link(held, definitions)
+                _link(held, path)
 
 
-def _without_null(value: object) -> object:
-    """The value as Go reads it into a struct, where null is the same as absent."""
-    if isinstance(value, Mapping):
-        return {key: _without_null(held) for key, held in value.items() if held is not None}
+@cache
+def _definition(path: Path, name: str) -> object:
+    definitions = _read(path).get("definitions")
+    if not isinstance(definitions, dict) or name not in definitions:
+        raise CannotRun(f"{path} has no definition `{name}`; make it anew with gen crds")
+    _link(definitions[name], path)
+    return definitions[name]
+
+
+def _without_null(value: object, schema: object) -> object:
+    """The value as a server reads it, where null in a map is the same as absent.
+
+    Go reads it so into a struct; of custom resources PruneNonNullableNullsWithoutDefaults of
+    apiextensions-apiserver drops what no schema lets be null. An element of a list stays.
+    """
+    known = schema if isinstance(schema, dict) else {}
     if isinstance(value, list):
-        return [_without_null(held) for held in value]
-    return value
+        return [_without_null(held, known.get("items")) for held in value]
+    if not isinstance(value, Mapping):
+        return value
+    named = known.get("properties", {})
+    others = known.get("additionalProperties")
+    parts = {key: named.get(key, others) for key in value}
+    return {
+        key: _without_null(held, parts[key])
+        for key, held in value.items()
+        if held is not None or _takes_null(parts[key])
+    }
+
+
+def _takes_null(schema: object) -> bool:
+    """Whether null can stand for a value, also where nothing is said of it."""
+    if not isinstance(schema, dict) or not {"type", "enum"} & schema.keys():
+        return True
+    return "null" in schema.get("type", ()) or None in schema.get("enum", ())

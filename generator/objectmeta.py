@@ -3,17 +3,26 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from generator.diagnostics import shown
+from generator.diagnostics import Severity, shown
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Where in a manifest, and what the API server would say."""
+    """Where in a manifest, and what would be said of it.
+
+    `rule` is the name of what refuses, area and all; a warning is taken, and then ineffective or
+    rewritten. `related` are other places that this one contradicts, and what each says; a place
+    without a file is of the same.
+    """
 
     path: tuple[str | int, ...]
     message: str
     hint: str = ""
+    rule: str = ""
+    severity: Severity = "error"
+    related: tuple[tuple[PurePosixPath | None, tuple[str | int, ...], str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,13 @@ SERVICE_LABEL = Form(
     "use lower-case letters, digits and `-`, with a letter first and no `-` last",
 )
 JOB_NAME = Form("DNS-1123 subdomain", SUBDOMAIN.pattern, 63, SUBDOMAIN.hint)  # becomes a label
+# pkg/apis/rbac/validation: `system:reader` is the name of a role.
+SEGMENT = Form(
+    "path segment name",
+    r"(?!\.\.?$)[^/%]+",
+    253,
+    "leave `/` and `%` out; `.` and `..` are no names",
+)
 LABEL_VALUE = Form(
     "label value",
     r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
@@ -60,8 +76,14 @@ NAMES = {
     ("", "Namespace"): LABEL,
     ("", "Service"): SERVICE_LABEL,
     ("batch", "Job"): JOB_NAME,
+    ("rbac.authorization.k8s.io", "ClusterRole"): SEGMENT,
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): SEGMENT,
+    ("rbac.authorization.k8s.io", "Role"): SEGMENT,
+    ("rbac.authorization.k8s.io", "RoleBinding"): SEGMENT,
     ("serving.knative.dev", "Service"): SERVICE_LABEL,
     ("serving.kserve.io", "InferenceService"): SERVICE_LABEL,
+    ("serving.kserve.io", "InferenceGraph"): SERVICE_LABEL,
+    ("serving.kserve.io", "TrainedModel"): SERVICE_LABEL,
 }
 
 # Where maps of labels and of annotations stand in the kinds we render; `*` is every element.
@@ -89,24 +111,34 @@ ANNOTATIONS = (
     ("commonAnnotations",),
     ("generatorOptions", "annotations"),
 )
+KUSTOMIZE = ("Kustomization", "Component")  # read by kustomize alone: they need no name
 MOST_ANNOTATION_BYTES = 262_144
 
 
 def name_refusals(manifest: Mapping[str, object]) -> Iterator[Refusal]:
     """What is wrong with the names, labels and annotations of a manifest."""
     metadata = manifest.get("metadata")
-    if isinstance(metadata, Mapping) and manifest.get("kind") != "Kustomization":
+    if isinstance(metadata, Mapping) and manifest.get("kind") not in KUSTOMIZE:
         yield from _own_names(metadata, _form_of_name(manifest))
+    own = _without_templates(manifest)
     for pointer in LABELS:
-        for path, labels in _maps(manifest, pointer, ()):
+        for path, labels in _maps(own, pointer, ()):
             for key, value in labels.items():
                 yield from _key(key, (*path, key))
                 yield from _text(value, LABEL_VALUE, (*path, key))
     for pointer in ANNOTATIONS:
-        for path, annotations in _maps(manifest, pointer, ()):
+        for path, annotations in _maps(own, pointer, ()):
             for key in annotations:
                 yield from _key(key, (*path, key))
             yield from _annotation_size(annotations, path)
+
+
+def _without_templates(manifest: Mapping[str, object]) -> Mapping[str, object]:
+    """The manifest without what its controller fills in before it is one: `app: '{{name}}'`."""
+    spec = manifest.get("spec")
+    if manifest.get("kind") != "ApplicationSet" or not isinstance(spec, Mapping):
+        return manifest
+    return {**manifest, "spec": {key: value for key, value in spec.items() if key != "template"}}
 
 
 def _form_of_name(manifest: Mapping[str, object]) -> Form:

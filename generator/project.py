@@ -178,6 +178,8 @@ class Kubernetes:
     service_account: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: dict[str, str] = field(default_factory=dict)
+    releases: dict[str, str] = field(default_factory=dict)
+    crds: str | None = None
 
 
 @dataclass(frozen=True)

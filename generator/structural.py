@@ -1,8 +1,8 @@
 """Turn the OpenAPI schemas of Kubernetes into small, closed JSON Schemas (draft-07)."""
 
-import json
-from collections import Counter
-from collections.abc import Iterator
+import re
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
 Schema = dict[str, Any]
@@ -13,11 +13,16 @@ QUANTITY = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
 )
-BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+# Go's encoding/base64 leaves line breaks out, wherever they stand.
+BASE64 = (
+    r"^(([\r\n]*[A-Za-z0-9+/]){4})*"
+    r"(([\r\n]*[A-Za-z0-9+/]){2}([\r\n]*=){2}|([\r\n]*[A-Za-z0-9+/]){3}[\r\n]*=)?[\r\n]*$"
+)
 
 # The formats that we hold text to; the message names them, the pattern decides.
 PATTERNS = {"quantity": QUANTITY, "byte": BASE64}
 
+TYPES = {"array", "boolean", "integer", "number", "object", "string"}
 LIMITS = (
     "maxItems",
     "maxLength",
@@ -31,24 +36,38 @@ LIMITS = (
 )
 
 # Closed choices that upstream schemas only tell in prose. The first column is a field that
-# gives away the type: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
+# gives away the type; an empty text is the default: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 CHOICES = (
-    ("terminationMessagePath", "imagePullPolicy", ("Always", "IfNotPresent", "Never")),
-    ("terminationMessagePath", "terminationMessagePolicy", ("FallbackToLogsOnError", "File")),
-    ("containerPort", "protocol", ("SCTP", "TCP", "UDP")),
-    ("targetPort", "protocol", ("SCTP", "TCP", "UDP")),
-    ("httpHeaders", "scheme", ("HTTP", "HTTPS")),
-    ("initContainers", "restartPolicy", ("Always", "Never", "OnFailure")),
+    ("terminationMessagePath", "imagePullPolicy", ("", "Always", "IfNotPresent", "Never")),
+    ("terminationMessagePath", "terminationMessagePolicy", ("", "FallbackToLogsOnError", "File")),
+    ("containerPort", "protocol", ("", "SCTP", "TCP", "UDP")),
+    ("targetPort", "protocol", ("", "SCTP", "TCP", "UDP")),
+    ("httpHeaders", "scheme", ("", "HTTP", "HTTPS")),
+    ("initContainers", "restartPolicy", ("", "Always", "Never", "OnFailure")),
 )
 
-SMALLEST_SHARED = 60  # characters; a reference takes about forty
-WIDTH = 100
+
+@dataclass(frozen=True)
+class Imported:
+    """The compact schema of one kind in one version, and the size of what it was made from."""
+
+    api_version: str
+    kind: str
+    schema: Schema
+    source: str
+    source_bytes: int
+
+    @property
+    def file_name(self) -> str:
+        """`<group>_<version>_<Kind>.json`; Kubernetes' own unnamed group is `core`."""
+        group, _, version = self.api_version.rpartition("/")
+        return f"{group or 'core'}_{version}_{self.kind}.json"
 
 
 def manifest_schema(openapi: Schema, api_version: str, kind: str) -> Schema:
     """The compact schema of a whole manifest; `metadata` has a schema of its own."""
     schema = compact(openapi)
-    properties = schema["properties"]
+    properties = schema.setdefault("properties", {})
     properties["apiVersion"] = {"enum": [api_version]}
     properties["kind"] = {"enum": [kind]}
     properties["metadata"] = {"type": "object"}
@@ -61,10 +80,13 @@ def manifest_schema(openapi: Schema, api_version: str, kind: str) -> Schema:
 def compact(openapi: Schema) -> Schema:
     """Keep names, types and limits, and refuse the fields that an object does not name.
 
-    Descriptions, defaults, CEL rules and `oneOf`, `allOf` and `not` go: dropping them can only
-    accept more.
+    Descriptions, defaults, CEL rules and `oneOf`, `anyOf`, `allOf` and `not` go: dropping them can
+    only accept more. Raises ValueError or TypeError at what is no schema.
     """
     kept = {limit: openapi[limit] for limit in LIMITS if limit in openapi}
+    for limit, number in kept.items():
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise TypeError(f"{limit} is {number}")
     kept |= _types(openapi) | _text(openapi) | _fields(openapi) | _elements(openapi)
     if "enum" in openapi:
         kept["enum"] = [*openapi["enum"], *([None] if openapi.get("nullable") else [])]
@@ -76,6 +98,8 @@ def _types(openapi: Schema) -> Schema:
     either = openapi.get("x-kubernetes-int-or-string")
     types = ["integer", "string"] if either else openapi.get("type", [])
     types = [types] if isinstance(types, str) else list(types)
+    if unknown := set(types) - TYPES:
+        raise ValueError(f"there is no type {min(unknown)}")
     if types and openapi.get("nullable"):
         types.append("null")
     if not types:
@@ -84,11 +108,27 @@ def _types(openapi: Schema) -> Schema:
 
 
 def _text(openapi: Schema) -> Schema:
-    """The pattern of a text, and the name of the pattern where it has one."""
+    """The pattern of a text, and the name of the pattern where it has one.
+
+    Go's patterns (RE2) know words that Python's do not; such a pattern goes.
+    """
     form = "quantity" if openapi.get("pattern") == QUANTITY else openapi.get("format")
     if form in PATTERNS:
         return {"format": form, "pattern": PATTERNS[form]}
-    return {"pattern": openapi["pattern"]} if "pattern" in openapi else {}
+    return {"pattern": openapi["pattern"]} if _is_readable(openapi.get("pattern")) else {}
+
+
+def _is_readable(pattern: object) -> bool:
+    """Whether Python reads a pattern, and reads it as Go does."""
+    if not isinstance(pattern, str):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # `[[:alpha:]]` is a class in Go alone
+            re.compile(pattern)
+    except (re.error, FutureWarning):
+        return False
+    return True
 
 
 def _fields(openapi: Schema) -> Schema:
@@ -96,6 +136,7 @@ def _fields(openapi: Schema) -> Schema:
     values = openapi.get("additionalProperties")
     if isinstance(values, dict):
         return {"additionalProperties": compact(values)}
+    is_open = values is True or openapi.get("x-kubernetes-preserve-unknown-fields")
     named = dict(openapi.get("properties", {}))
     if openapi.get("x-kubernetes-embedded-resource"):
         named = {"apiVersion": {}, "kind": {}, "metadata": {}} | named
@@ -106,10 +147,12 @@ def _fields(openapi: Schema) -> Schema:
         kept["properties"] = {name: compact(field) for name, field in named.items()}
         _close_choices(kept["properties"])
     # The API server fills defaults in before it looks for what is missing.
-    required = [name for name in openapi.get("required", ()) if "default" not in named[name]]
+    required = [
+        name for name in openapi.get("required", ()) if "default" not in named.get(name, {})
+    ]
     if required:
         kept["required"] = sorted(required)
-    if not openapi.get("x-kubernetes-preserve-unknown-fields"):
+    if not is_open:
         kept["additionalProperties"] = False
     return kept
 
@@ -132,75 +175,13 @@ def _elements(openapi: Schema) -> Schema:
     return kept
 
 
-def share(schema: Schema) -> Schema:
-    """Move every subschema that stands in several places into `definitions`."""
-    uses: Counter[str] = Counter()
-    _count(schema, uses)
-    names: dict[str, str] = {}
-    definitions: Schema = {}
-
-    def placed(node: Schema, name: str) -> Schema:
-        text = _canonical(node)
-        if uses[text] < 2 or len(text) < SMALLEST_SHARED:
-            return rebuilt(node, name)
-        if text not in names:
-            names[text] = _free_name(name, set(names.values()))
-            definitions[names[text]] = rebuilt(node, name)
-        return {"$ref": f"#/definitions/{names[text]}"}
-
-    def rebuilt(node: Schema, name: str) -> Schema:
-        whole = dict(node)
-        if "properties" in node:
-            fields = sorted(node["properties"].items())
-            whole["properties"] = {field: placed(child, field) for field, child in fields}
-        if "items" in node:
-            whole["items"] = placed(node["items"], f"{name}.item")
-        if isinstance(node.get("additionalProperties"), dict):
-            whole["additionalProperties"] = placed(node["additionalProperties"], f"{name}.value")
-        return whole
-
-    shared = rebuilt(schema, "")
-    return {**shared, "definitions": definitions} if definitions else shared
-
-
-def _count(schema: Schema, uses: Counter[str]) -> None:
-    """Count the places of each subschema, once for all copies of what holds it."""
-    for child in _children(schema):
-        text = _canonical(child)
-        uses[text] += 1
-        if uses[text] == 1:
-            _count(child, uses)
-
-
-def _children(schema: Schema) -> Iterator[Schema]:
-    yield from schema.get("properties", {}).values()
+def opened(schema: Schema) -> Schema:
+    """The schema with every object open, for a definition that keeps unknown fields everywhere."""
+    whole = {key: value for key, value in schema.items() if value is not False}
+    if "properties" in schema:
+        fields = schema["properties"].items()
+        whole["properties"] = {name: opened(field) for name, field in fields}
     for keyword in ("items", "additionalProperties"):
         if isinstance(schema.get(keyword), dict):
-            yield schema[keyword]
-
-
-def _canonical(schema: Schema) -> str:
-    return json.dumps(schema, sort_keys=True)
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    candidates = (
-        name if number == 1 else f"{name}.{number}" for number in range(1, len(taken) + 2)
-    )
-    return next(candidate for candidate in candidates if candidate not in taken)
-
-
-def written(schema: Schema) -> str:
-    """The text of a schema: sorted, and on one line whatever fits on one."""
-    return _laid_out(schema, 0) + "\n"
-
-
-def _laid_out(value: object, depth: int) -> str:
-    flat = json.dumps(value, sort_keys=True)
-    if not isinstance(value, dict) or depth + len(flat) <= WIDTH:
-        return flat
-    pad = " " * (depth + 1)
-    entries = (
-        f"{pad}{json.dumps(key)}: {_laid_out(value[key], depth + 1)}" for key in sorted(value)
-    )
-    return "{\n" + ",\n".join(entries) + "\n" + " " * depth + "}"
+            whole[keyword] = opened(schema[keyword])
+    return whole

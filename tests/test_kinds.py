@@ -1,10 +1,12 @@
 import copy
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import yaml
 
+from generator import kinds
 from generator.diagnostics import shown
 from generator.kinds import Refusal, known, refusals
 
@@ -270,9 +272,114 @@ def test_refuses_a_variable_that_is_set_twice() -> None:
     assert said(SERVICE, ENV, twice) == [
         Refusal((*ENV, 2, "name"), "duplicate `name` `A`, first at index 0")
     ]
-    assert said(JOB, (*CONTAINER, "env"), twice) == [
-        Refusal((*CONTAINER, "env", 2, "name"), "duplicate `name` `A`, first at index 0")
-    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "elements"),
+    [
+        (("env",), [{"name": "A"}, {"name": "B"}, {"name": "A"}]),
+        (("ports",), [{"containerPort": 80}, {"containerPort": 80, "protocol": ""}]),
+        ((), {"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}),
+    ],
+)
+def test_what_only_server_side_apply_refuses_of_a_core_kind_is_a_warning(
+    place: tuple[str, ...], elements: Any
+) -> None:
+    """kubernetes#113482: lists are maps by key to server-side apply alone."""
+    at, value = ((*CONTAINER, *place), elements) if place else (CONTAINER[:-2], None)
+    if value is None:
+        base = yaml.safe_load(JOB)["spec"]["template"]["spec"]
+        value = base | elements
+
+    (refusal,) = said(JOB, at, value)
+
+    assert refusal.severity == "warning"
+    assert refusal.message.startswith("duplicate ")
+    assert "server-side apply" in refusal.hint
+
+
+@pytest.mark.parametrize(
+    ("place", "elements"),
+    [
+        ((), [{"name": "a", "image": "i"}, {"name": "a", "image": "i"}]),
+        ((0, "volumeMounts"), [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/a"}]),
+    ],
+)
+def test_what_every_way_refuses_twice_is_an_error(place: tuple[Any, ...], elements: Any) -> None:
+    refusals = said(JOB, (*CONTAINER[:-1], *place), elements)
+
+    assert [refusal.severity for refusal in refusals] == ["error"]
+
+
+def test_a_port_of_a_service_given_twice_is_an_error() -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}
+    ports = [{"name": "a", "port": 80}, {"name": "b", "port": 80, "protocol": "TCP"}]
+
+    (refusal,) = kinds.refusals(service | {"spec": {"ports": ports}})
+
+    assert refusal.severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("imagePullPolicy", ""),
+        ("terminationMessagePolicy", ""),
+        ("ports", [{"containerPort": 80, "protocol": ""}]),
+        ("livenessProbe", {"httpGet": {"port": 80, "scheme": ""}}),
+    ],
+)
+def test_an_empty_choice_is_the_default(field: str, value: object) -> None:
+    assert said(JOB, (*CONTAINER, field), value) == []
+
+
+def test_an_empty_choice_is_not_told_as_one() -> None:
+    (refusal,) = said(JOB, (*CONTAINER, "imagePullPolicy"), "always")
+
+    assert refusal.message == "`always` is not one of `Always`, `IfNotPresent`, `Never`"
+
+
+@pytest.mark.parametrize("release", kinds.RELEASES["kubernetes"])
+def test_an_older_release_requires_what_its_server_does(release: str) -> None:
+    """kubernetes#130233: older schemas require fields that no server ever did."""
+    spec = yaml.safe_load(JOB)["spec"]["template"]
+    labels = {"labels": {"a": "b"}}
+    body = {"selector": {"matchLabels": labels["labels"]}, "template": spec | {"metadata": labels}}
+    manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "a"}}
+    cluster = kinds.cluster([f"kubernetes={release}"])
+
+    assert list(kinds.refusals(manifest | {"spec": body}, cluster)) == []
+    (refusal,) = kinds.refusals(manifest | {"spec": {"template": spec}}, cluster)
+    assert refusal.message == "required field `selector` is missing"
+
+
+@pytest.mark.parametrize("text", ["QUJD\nQUJD\n", "QUI\r\n=", "QU\nJD", "", "QQ=\n="])
+def test_base64_may_be_wrapped(text: str) -> None:
+    assert said(SECRET, ("data", "a"), text) == []
+
+
+@pytest.mark.parametrize("text", ["QUJ", "QU JD", "plain text", "QUJD=", "Q==="])
+def test_what_go_reads_as_no_base64_is_refused(text: str) -> None:
+    (refusal,) = said(SECRET, ("data", "a"), text)
+
+    assert refusal.message.endswith("is not base64")
+
+
+def test_the_template_of_an_application_set_is_filled_in_later() -> None:
+    labels = {"app": "{{.path.basename}}"}
+    template = {
+        "metadata": {"name": "a", "labels": labels, "annotations": {"{{.key}}": "x"}},
+        "spec": {"project": "default", "destination": {}, "source": {"repoURL": "r", "path": "p"}},
+    }
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": "a"},
+        "spec": {"generators": [{"list": {"elements": []}}], "template": template},
+    }
+
+    assert list(kinds.refusals(manifest)) == []
+    assert list(kinds.refusals(manifest | {"metadata": {"name": "a", "labels": labels}})) != []
 
 
 def test_ports_without_a_protocol_are_tcp_ports() -> None:
@@ -362,15 +469,33 @@ def test_a_key_that_is_no_string_is_told() -> None:
     assert refusal.message == "the key `1` is a whole number, expected a string"
 
 
-def test_null_is_absent_in_core_kinds_and_wrong_in_custom_ones() -> None:
+def test_null_is_absent_in_maps() -> None:
     job, service = yaml.safe_load(JOB), yaml.safe_load(SERVICE)
     job["spec"]["parallelism"] = None
     service["spec"]["predictor"]["minReplicas"] = None
+    service["spec"]["predictor"]["nodeSelector"] = {"disk": None}
 
     assert list(refusals(job)) == []
-    assert list(refusals(service)) == [
-        Refusal((*PREDICTOR, "minReplicas"), "found nothing, expected a whole number")
+    assert list(refusals(service)) == []
+
+
+def test_null_is_no_element_of_a_list_and_nothing_that_is_required() -> None:
+    service = yaml.safe_load(SERVICE)
+    service["spec"]["predictor"]["containers"] = [None, {"name": None, "image": "a"}]
+
+    assert [(refusal.path, refusal.message) for refusal in refusals(service)] == [
+        ((*PREDICTOR, "containers", 0), "found nothing, expected a map"),
+        ((*PREDICTOR, "containers", 1), "required field `name` is missing"),
     ]
+
+
+def test_null_under_a_key_that_nobody_knows_is_told() -> None:
+    job = yaml.safe_load(JOB)
+    job["spec"]["paralelism"] = None
+
+    (refusal,) = refusals(job)
+
+    assert refusal.message == "unknown field `paralelism`"
 
 
 def test_secret_data_is_base64() -> None:
