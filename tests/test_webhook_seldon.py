@@ -10,7 +10,6 @@ import yaml
 
 from generator import kinds, webhook_rules
 from generator.problem import dotted
-from generator.webhook_rules import seldon, seldon_silent
 
 GRAPH = """
 apiVersion: machinelearning.seldon.io/v1
@@ -55,7 +54,10 @@ spec:
             metrics: [{type: Resource, resource: {name: cpu, targetAverageUtilization: 70}}]
           pdbSpec: {minAvailable: 1}
           spec:
-            containers: [{name: output-transformer, image: docker.io/acme/output-transformer:1.0}]
+            containers:
+              - name: output-transformer
+                image: docker.io/acme/output-transformer:1.0
+                resources: {limits: {cpu: 500m}}
 """
 SECRET = """
 apiVersion: v1
@@ -74,6 +76,11 @@ def told(changes: Mapping[str, Any]) -> list[str]:
 
     A change is a route of keys in the SeldonDeployment: new value; None removes.
     """
+    return refused(*changed(changes))
+
+
+def changed(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The good manifests after changes."""
     manifests = copy.deepcopy(GOOD)
     for route, value in changes.items():
         keys: list[Any] = [int(key) if key.isdigit() else key for key in route.split(" ")]
@@ -85,7 +92,7 @@ def told(changes: Mapping[str, Any]) -> list[str]:
             del node[last]
         else:
             node[last] = value
-    return refused(*manifests.values())
+    return list(manifests.values())
 
 
 def refused(*manifests: Mapping[str, object]) -> list[str]:
@@ -123,6 +130,11 @@ def single(unit_type: str) -> list[object]:
     containers = [{"name": "m", "image": "docker.io/acme/m:1.0"}]
     pods = [{"spec": {"containers": containers}}]
     return [{"name": "main", "graph": {"name": "m", "type": unit_type}, "componentSpecs": pods}]
+
+
+def share(resource: str) -> dict[str, object]:
+    """A metric of an autoscaler."""
+    return {"type": "Resource", "resource": {"name": resource, "targetAverageUtilization": 70}}
 
 
 PREDICTORS = "spec.predictors"
@@ -291,8 +303,83 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two limits of a budget": (
         {f"{OTHER_POD} pdbSpec maxUnavailable": 1},
-        f"{PREDICTORS}[0].componentSpecs[1].pdbSpec: "
+        f"{PREDICTORS}[0].componentSpecs[1].pdbSpec.maxUnavailable: "
         "both `minAvailable` and `maxUnavailable` are given",
+    ),
+    "two transports of nodes": (
+        {f"{ROOT_UNIT} endpoint": {"type": "REST"}, f"{MODEL} endpoint": {"type": "GRPC"}},
+        f"{INNER}.endpoint.type: Multiple endpoint.types found - can only have 1 type in graph",
+    ),
+    "a node's transport beside another of all": (
+        {"spec transport": "rest", f"{MODEL} endpoint": {"type": "GRPC"}},
+        f"{INNER}.endpoint.type: endpoint.type GRPC beside transport rest",
+    ),
+    "a server that is misspelt": (
+        {f"{MODEL} implementation": "SKLEARN_SERVR"},
+        f"{INNER}.implementation: `SKLEARN_SERVR` is no server of the chart's",
+    ),
+    "a server in small letters": (
+        {f"{MODEL} implementation": "triton_server"},
+        f"{INNER}.implementation: `triton_server` is no server of the chart's",
+    ),
+    "resources of the old orchestrator": (
+        {f"{P} engineResources": {"requests": {"cpu": "0.2"}}},
+        f"{PREDICTORS}[0].engineResources: `engineResources` is deprecated and does nothing",
+    ),
+    "over all the traffic for one predictor": (
+        {f"{P} traffic": 150},
+        f"{PREDICTORS}[0].traffic: traffic 150 is outside 0 to 100",
+    ),
+    "replicas beside an autoscaler": (
+        {f"{OTHER_POD} replicas": 2},
+        f"{PREDICTORS}[0].componentSpecs[1].replicas: `replicas` does nothing beside `hpaSpec`",
+    ),
+    "an autoscaler in an entry of its own": (
+        {f"{OTHER_POD}": {"hpaSpec": {"maxReplicas": 2}}},
+        f"{PREDICTORS}[0].componentSpecs[1].hpaSpec: "
+        "`hpaSpec` does nothing without containers beside it",
+    ),
+    "a share of what nobody requests": (
+        {f"{OTHER_POD} spec containers 0 resources": {"requests": {"memory": "1Gi"}}},
+        f"{PREDICTORS}[0].componentSpecs[1].hpaSpec.metrics[0].resource.name: "
+        "a share of cpu, of which `output-transformer` requests none",
+    ),
+    "a share of what the orchestrator does not request": (
+        {
+            f"{POD} hpaSpec": {"maxReplicas": 2, "metrics": [share("cpu")]},
+            f"{SERVER} resources": {"limits": {"cpu": "1"}},
+            f"{CONTAINER} resources": {"requests": {"cpu": "1"}},
+            f"{P} svcOrchSpec resources": {"requests": {"memory": "1Gi"}},
+        },
+        f"{PREDICTORS}[0].componentSpecs[0].hpaSpec.metrics[0].resource.name: "
+        "a share of cpu, of which the orchestrator requests none",
+    ),
+    "encryption without a certificate": (
+        {f"{P} ssl": {}},
+        f"{PREDICTORS}[0].ssl: `ssl` without certSecretName does nothing",
+    ),
+    "replicas of an orchestrator beside a node": (
+        {f"{P} svcOrchSpec replicas": 2},
+        f"{PREDICTORS}[0].svcOrchSpec.replicas: "
+        "`replicas` of svcOrchSpec does nothing without a pod of its own",
+    ),
+    "an explainer without a type": (
+        {f"{P} explainer": {"modelUri": "gs:bucket/explainer"}},
+        f"{PREDICTORS}[0].explainer: explainer without `type` is not deployed",
+    ),
+    "arguments of an explainer": (
+        {f"{P} explainer": {"type": "AnchorTabular", "containerSpec": {"args": ["--x"]}}},
+        f"{PREDICTORS}[0].explainer.containerSpec.args: "
+        "`args` of the explainer's container is replaced by Seldon",
+    ),
+    "a queue of no number": (
+        {"metadata annotations": {"seldon.io/executor-logger-queue-size": "many"}},
+        "metadata.annotations.seldon.io/executor-logger-queue-size: "
+        "seldon.io/executor-logger-queue-size `many` is no whole number",
+    ),
+    "retries of no number": (
+        {"spec annotations seldon.io/istio-retries": "3x"},
+        "spec.annotations.seldon.io/istio-retries: seldon.io/istio-retries `3x` is no whole number",
     ),
     "two units of one name": (
         {f"{OUTPUT} name": "input-transformer"},
@@ -467,7 +554,11 @@ PODS: dict[str, tuple[dict[str, Any], str]] = {
     "two containers of one name": (
         {
             f"{OTHER_POD} spec containers": [
-                {"name": "output-transformer", "image": "docker.io/acme/output-transformer:1.0"}
+                {
+                    "name": "output-transformer",
+                    "image": "docker.io/acme/output-transformer:1.0",
+                    "resources": {"requests": {"cpu": "1"}},
+                }
             ]
             * 2
         },
@@ -499,11 +590,60 @@ def test_refuses_of_a_pod_in_seldon(case: str) -> None:
     assert told(changes) == [message]
 
 
+WARNED = {  # what Seldon takes, and then passes over or writes itself
+    "over all the traffic for one predictor",
+    "a logger of an unknown mode",
+    "the old name",
+    "an OAuth key",
+    "an OAuth secret",
+    "the transport of a unit",
+    "resources of the old orchestrator",
+    "a server that is misspelt",
+    "a server in small letters",
+    "a service that Seldon calls by a hash",
+    "two autoscalers",
+    "replicas beside an autoscaler",
+    "an autoscaler in an entry of its own",
+    "a share of what nobody requests",
+    "a share of what the orchestrator does not request",
+    "encryption without a certificate",
+    "replicas of an orchestrator beside a node",
+    "a container with the orchestrator's name",
+    "an orchestrator apart in metadata",
+    "a timeout in metadata",
+    "a model for a container",
+    "a secret for a container",
+    "a model without a remote",
+    "a transformer that is a server",
+    "a combiner of nothing",
+    "answers that are dropped",
+    "parameters of a server in its variable",
+    "parameters in graph and container",
+    "a variable of the operator",
+    "a securityContext of the pod",
+    "the Triton of the chart",
+    "an explainer without a type",
+    "arguments of an explainer",
+}
+
+
+def test_warns_of_what_seldon_takes() -> None:
+    warned = set()
+    for case, (changes, message) in REFUSED.items():
+        files = {PurePosixPath(f"{n}.yaml"): each for n, each in enumerate(changed(changes))}
+        for _, refusal in webhook_rules.refusals(files):
+            told_of = f"{dotted(refusal.path)}: {refusal.message}"
+            if told_of == message and refusal.severity == "warning":
+                warned.add(case)
+
+    assert warned == WARNED
+
+
 def test_every_rule_refuses_something() -> None:
     quiet = []
-    for rule in (*seldon.RULES, *seldon_silent.RULES):
+    for rule in webhook_rules.RULES["seldon-core"]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(webhook_rules, "RULES", (rule,))
+            patch.setattr(webhook_rules, "RULES", {"seldon-core": (rule,)})
             if not any(message in told(changes) for changes, message in REFUSED.values()):
                 quiet.append(rule.__name__)
 
@@ -619,7 +759,11 @@ SAMPLES = {  # in our words, what upstream's documentation and examples deploy
               metricsv2:
                 - type: Resource
                   resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}
-            spec: {containers: [{name: classifier, image: "docker.io/acme/iris:0.1"}]}
+            spec:
+              containers:
+                - name: classifier
+                  image: docker.io/acme/iris:0.1
+                  resources: {requests: {cpu: "1"}}
         """,
     "KEDA": """
         name: main
@@ -697,6 +841,36 @@ SAMPLES = {  # in our words, what upstream's documentation and examples deploy
                 - {name: classifier, image: "docker.io/acme/iris:0.1"}
                 - {name: agent, image: "docker.io/acme/agent:0.1", ports: [{containerPort: 8125}]}
         """,
+    "an init container that takes the initializer's place": """
+        name: main
+        graph: {name: classifier, implementation: SKLEARN_SERVER, modelUri: "brought by hand"}
+        componentSpecs:
+          - spec:
+              containers:
+                - name: classifier
+                  volumeMounts: [{name: classifier-provision-location, mountPath: /mnt/models}]
+              initContainers:
+                - name: classifier-model-initializer
+                  image: docker.io/acme/rclone:1.70
+                  args: [copy, "minio:iris", /mnt/models]
+                  volumeMounts: [{name: classifier-provision-location, mountPath: /mnt/models}]
+              volumes: [{name: classifier-provision-location, emptyDir: {}}]
+        """,
+    "an explainer": """
+        name: main
+        graph: {name: classifier, implementation: SKLEARN_SERVER, modelUri: "gs:bucket/iris"}
+        explainer:
+          type: AnchorTabular
+          modelUri: s3:explainers/iris
+          envSecretRefName: rclone
+          config: {batch_size: "100"}
+          containerSpec: {name: explainer, env: [{name: LOG_LEVEL, value: DEBUG}]}
+        """,
+    "an autoscaler of a server that has no container": """
+        name: main
+        graph: {name: classifier, implementation: SKLEARN_SERVER, modelUri: "gs:bucket/iris"}
+        componentSpecs: [{hpaSpec: {minReplicas: 1, maxReplicas: 3}}]
+        """,
     "a server registered by the user": """
         name: main
         graph:
@@ -744,6 +918,53 @@ def test_takes_the_whole_traffic_of_a_single_predictor() -> None:
     assert refused(sample(predictor("main", traffic=100))) == []
 
 
+def test_takes_one_transport_named_twice() -> None:
+    node = {"name": "m", "endpoint": {"type": "GRPC"}, "type": "MODEL"}
+    pods = [{"spec": {"containers": [{"name": "m", "image": "docker.io/acme/m:1.0"}]}}]
+    both = sample({"name": "main", "graph": node, "componentSpecs": pods}, transport="grpc")
+
+    assert [line for line in refused(both) if "deprecated" not in line] == []
+
+
+def test_an_orchestrator_apart_has_replicas() -> None:
+    apart = {"seldon.io/engine-separate-pod": "true"}
+    main = predictor("main", svcOrchSpec={"replicas": 2})
+
+    assert refused(sample(main, annotations=apart)) == []
+
+
+def test_the_variables_of_an_explainer_are_replaced_under_v2_alone() -> None:
+    variables = {"type": "AnchorTabular", "containerSpec": {"env": [{"name": "A", "value": "b"}]}}
+    main = predictor("main", explainer=variables)
+
+    assert refused(sample(main)) == []
+    assert refused(sample(main, protocol="v2")) == [
+        f"{PREDICTORS}[0].explainer.containerSpec.env: "
+        "`env` of the explainer's container is replaced by Seldon"
+    ]
+
+
+def test_a_part_of_a_deployment_is_no_deployment_without_predictors() -> None:
+    part = {PurePosixPath("replicas.yaml"): sample() | {"spec": {"replicas": 3}}}
+
+    assert list(webhook_rules.refusals(part, whole=False)) == []
+    assert list(webhook_rules.refusals(part)) != []
+
+
+def test_contradictions_show_their_other_end() -> None:
+    limits = {"minAvailable": 1, "maxUnavailable": 1}
+    pod = {"spec": {"containers": [{"name": "m"}]}, "pdbSpec": limits}
+    file = PurePosixPath("seldondeployment.yaml")
+
+    ((_, refusal),) = webhook_rules.refusals(
+        {file: sample(predictor("main", componentSpecs=[pod]))}
+    )
+
+    assert [dotted(place) for _, place, _ in refusal.related] == [
+        f"{PREDICTORS}[0].componentSpecs[0].pdbSpec.minAvailable"
+    ]
+
+
 def test_takes_triton_with_an_image() -> None:
     image = "nvcr.io/nvidia/tritonserver:26.11-py3"
     pod = {"spec": {"containers": [{"name": "cifar10", "image": image}]}}
@@ -766,6 +987,30 @@ def test_takes_an_orchestrator_of_its_own_with_units_on_its_ports() -> None:
 
 def test_a_remote_is_left_alone_where_the_secret_is_out_of_sight() -> None:
     assert told({f"{MODEL} modelUri": "other:bucket", f"{MODEL} envSecretRefName": "theirs"}) == []
+
+
+def test_a_secret_of_another_folder_may_be_another_clusters() -> None:
+    deployment = yaml.safe_load(GRAPH)
+    unit = deployment["spec"]["predictors"][0]["graph"]["children"][0]["children"][0]
+    unit["modelUri"] = "other:bucket"
+    secret = yaml.safe_load(SECRET)
+    del deployment["metadata"]["namespace"], secret["metadata"]["namespace"]
+
+    def lines(folder: str) -> list[str]:
+        files = {
+            PurePosixPath(folder, "secret.yaml"): secret,
+            PurePosixPath("a/m.yaml"): deployment,
+        }
+        return [found.message for _, found in webhook_rules.refusals(files, whole=False)]
+
+    assert lines("a") == ["secret `rclone` has no RCLONE_CONFIG_OTHER_TYPE"]
+    assert lines("b") == []
+
+
+def test_takes_a_server_named_after_another() -> None:
+    graph = {"name": "m", "implementation": "SKLEARN_SERVER_GPU", "modelUri": "gs:bucket/m"}
+
+    assert refused(sample({"name": "main", "graph": graph})) == []
 
 
 def graph_of_depth(depth: int) -> dict[str, object]:

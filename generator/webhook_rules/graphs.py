@@ -1,6 +1,6 @@
 """Find the parts of a SeldonDeployment that several rules are about."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,18 +38,26 @@ class Predictor:
         """The componentSpecs, each a Deployment of its own."""
         return self.spec.at("componentSpecs").elements
 
-    @property
+    @cached_property
     def containers(self) -> tuple[Node, ...]:
         """The containers of all pods that the manifest writes down."""
         return tuple(one for pod in self.pods for one in containers(pod))
 
     def container(self, name: str) -> Node | None:
         """The first container of a name, as Seldon finds a unit's."""
-        return next((one for one in self.containers if one.at("name").text == name), None)
+        return self._named_containers.get(name)
 
     def unit(self, name: str) -> Node | None:
         """The first unit of a name."""
-        return next((one for one in self.units if one.at("name").text == name), None)
+        return self._named_units.get(name)
+
+    @cached_property
+    def _named_containers(self) -> dict[str, Node]:
+        return {one.at("name").text: one for one in reversed(self.containers)}
+
+    @cached_property
+    def _named_units(self) -> dict[str, Node]:
+        return {one.at("name").text: one for one in reversed(self.units)}
 
     @property
     def is_without_engine(self) -> bool:
@@ -72,6 +80,20 @@ def predictors_of(deployment: Node) -> Iterator[Predictor]:
     """The predictors of one SeldonDeployment."""
     for spec in deployment.at("spec", "predictors").elements:
         yield Predictor(deployment, spec)
+
+
+def unit_containers(every: Iterable[Predictor]) -> Iterator[tuple[Node, Node]]:
+    """Each unit of some predictors that has a container written down, with it."""
+    for predictor in every:
+        for container in predictor.containers:
+            unit = predictor.unit(container.at("name").text)
+            if unit:
+                yield unit, container
+
+
+def firsts(nodes: Iterable[Node]) -> dict[str, Node]:
+    """The first node of each text."""
+    return {node.text: node for node in reversed(tuple(nodes))}
 
 
 def containers(pod: Node) -> tuple[Node, ...]:

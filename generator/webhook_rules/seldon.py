@@ -1,31 +1,38 @@
 """What Seldon Core's webhook, its operator and the API server refuse of a SeldonDeployment.
 
-Of SeldonIO/seldon-core, [webhook] is ValidateSeldonDeployment in operator/apis/
-machinelearning.seldon.io/v1/seldondeployment_webhook.go, [names] seldondeployment_types.go beside
-it, [servers] operator/controllers/seldondeployment_prepackaged_servers.go.
+Of SeldonIO/seldon-core, [webhook] is ValidateSeldonDeployment in
+operator/apis/machinelearning.seldon.io/v1/seldondeployment_webhook.go,
+[names] operator/apis/machinelearning.seldon.io/v1/seldondeployment_types.go,
+[servers] operator/controllers/seldondeployment_prepackaged_servers.go,
+[engine] operator/controllers/seldondeployment_engine.go.
 """
 
+import difflib
 import hashlib
 import re
 from collections.abc import Iterator
 
+from generator.diagnostics import Severity
 from generator.objectmeta import LABEL, SERVICE_LABEL
 from generator.problem import did_you_mean
 from generator.webhook_rules.graphs import (
+    BUILT_IN,
     NO_ENGINE,
+    firsts,
     needs_container,
     predictors,
     predictors_of,
     protocol,
     server,
 )
-from generator.webhook_rules.nodes import Found, Rendered, twice
+from generator.webhook_rules.nodes import Found, Node, Rendered, twice
 
 WORDS = {  # [webhook]
     "protocol": ("seldon", "tensorflow", "kfserving", "v2"),
     "transport": ("rest", "grpc"),
     "serverType": ("rpc", "kafka"),
 }
+TRANSPORTS = {"REST": "rest", "GRPC": "grpc"}  # endpoint.type and spec.transport
 KAFKA_VARIABLES = ("KAFKA_BROKER", "KAFKA_INPUT_TOPIC", "KAFKA_OUTPUT_TOPIC")
 SERVICE_NAME = "seldon.io/svc-name"
 DEPRECATED = {  # seldondeployment_types.go; the OAuth gateway went with release 1.0
@@ -45,28 +52,28 @@ SERVERS = {
 }
 IMAGE_DOES_NOT_HELP = ("TENSORFLOW_SERVER", "TRITON_SERVER")  # [servers] writes what these run
 LOADS_FROM_HUB = ("HUGGINGFACE_SERVER",)  # the one server that the webhook lets go without modelUri
+NEAR = 0.85  # how like a server's name another one must be to pass for a slip of the pen
 TENSORFLOW_SERVING = "tfserving"  # [servers] brings its image
 MODES = ("all", "request", "response")
-RANGES = (
-    ("hpaSpec", "minReplicas", "maxReplicas"),
-    ("kedaSpec", "minReplicaCount", "maxReplicaCount"),
-)
 
 
 def no_predictors(rendered: Rendered) -> Iterator[Found]:
     """A deployment serves something [webhook]."""
     for deployment in rendered.of_kind("SeldonDeployment"):
-        if not deployment.at("spec", "predictors").elements:
-            text = "Graph contains no predictors"
-            yield deployment.at("spec", "predictors").refused(text, "add a predictor")
+        place = deployment.at("spec", "predictors")
+        partial = not rendered.whole and not place.given  # a patch, or its schema says so
+        if not place.elements and not partial:
+            yield place.refused("Graph contains no predictors", "add a predictor")
 
 
 def predictor_name_twice(rendered: Rendered) -> Iterator[Found]:
     """Predictors are told apart by their names [webhook]."""
     for deployment in rendered.of_kind("SeldonDeployment"):
-        names = [predictor.spec.at("name") for predictor in predictors_of(deployment)]
-        for name in twice(tuple(names)):
-            yield name.refused(f"Duplicate predictor name `{name.text}`", "rename one")
+        names = tuple(predictor.spec.at("name") for predictor in predictors_of(deployment))
+        first = firsts(names)
+        for name in twice(names):
+            text = f"Duplicate predictor name `{name.text}`"
+            yield name.refused(text, "rename one", related=(first[name.text], "the other one"))
 
 
 def traffic_not_whole(rendered: Rendered) -> Iterator[Found]:
@@ -85,12 +92,18 @@ def traffic_not_whole(rendered: Rendered) -> Iterator[Found]:
 
 
 def traffic_outside_percent(rendered: Rendered) -> Iterator[Found]:
-    """Traffic is a percentage: a shadow's by the webhook, another's by the ingress [webhook]."""
-    for predictor in predictors(rendered):
-        traffic = predictor.spec.at("traffic")
-        if traffic.number is not None and not 0 <= traffic.number <= 100:
-            text = f"traffic {traffic.number} is outside 0 to 100"
-            yield traffic.refused(text, "write a percentage")
+    """Traffic is a percentage: a shadow's by the webhook, another's by the ingress [webhook].
+
+    Alone a predictor is sent everything, whatever over 100 it says.
+    """
+    for deployment in rendered.of_kind("SeldonDeployment"):
+        shares = [predictor.spec.at("traffic") for predictor in predictors_of(deployment)]
+        for traffic in shares:
+            if traffic.number is not None and not 0 <= traffic.number <= 100:
+                text = f"traffic {traffic.number} is outside 0 to 100"
+                alone = traffic.number > 100 and len(shares) == 1
+                severity: Severity = "warning" if alone else "error"
+                yield traffic.refused(text, "write a percentage", severity)
 
 
 def shadow_of_nothing(rendered: Rendered) -> Iterator[Found]:
@@ -104,6 +117,12 @@ def shadow_of_nothing(rendered: Rendered) -> Iterator[Found]:
         for shadow in shadows[1:]:
             text = "Multiple shadows are not allowed"
             yield shadow.at("shadow").refused(text, "keep one")
+
+
+def transports_mixed(rendered: Rendered) -> Iterator[Found]:
+    """One transport is left for all nodes where some of them name theirs [webhook]."""
+    for deployment in rendered.of_kind("SeldonDeployment"):
+        yield from _transports_apart(deployment)
 
 
 def unit_without_container(rendered: Rendered) -> Iterator[Found]:
@@ -148,7 +167,24 @@ def server_of_another_protocol(rendered: Rendered) -> Iterator[Found]:
             if spoken not in known and spoken in WORDS["protocol"] and (stays or not has_image):
                 text = f"{server(unit)} does not serve protocol {spoken}"
                 hint = f"write spec.protocol {' or '.join(known)}"
-                yield unit.at("implementation").refused(text, hint)
+                place = predictor.deployment.at("spec", "protocol"), "what all nodes speak"
+                yield unit.at("implementation").refused(text, hint, related=place)
+
+
+def server_misspelt(rendered: Rendered) -> Iterator[Found]:
+    """Of a server that is not registered, the webhook finds no entry in predictors map [webhook].
+
+    What is registered stands in the cluster: only a name that is nearly the chart's is suspect.
+    """
+    for predictor in predictors(rendered):
+        for unit in predictor.units:
+            word = unit.at("implementation")
+            if not server(unit) or word.text.startswith(tuple(SERVERS)):
+                continue
+            known = (*SERVERS, *BUILT_IN)
+            if near := difflib.get_close_matches(word.text.upper(), known, 1, NEAR):
+                text = f"`{word.text}` is no server of the chart's"
+                yield word.warned(text, f"did you mean `{near[0]}`?")
 
 
 def unknown_word(rendered: Rendered) -> Iterator[Found]:
@@ -185,10 +221,12 @@ def no_engine_for_a_graph(rendered: Rendered) -> Iterator[Found]:
 def service_name_twice(rendered: Rendered) -> Iterator[Found]:
     """Two predictors cannot have one service [webhook]."""
     for deployment in rendered.of_kind("SeldonDeployment"):
-        every = tuple(predictors_of(deployment))
-        for name in twice(tuple(one.spec.at("annotations", SERVICE_NAME) for one in every)):
+        every = predictors_of(deployment)
+        names = tuple(one.spec.at("annotations", SERVICE_NAME) for one in every)
+        first = firsts(names)
+        for name in twice(names):
             text = f"Found duplicate service name in {SERVICE_NAME} with value {name.text}"
-            yield name.refused(text, "rename one")
+            yield name.refused(text, "rename one", related=(first[name.text], "the other one"))
 
 
 def logger_without_mode(rendered: Rendered) -> Iterator[Found]:
@@ -200,27 +238,35 @@ def logger_without_mode(rendered: Rendered) -> Iterator[Found]:
                 yield unit.at("logger").refused("No logger mode specified", "write mode: all")
             elif mode.text and mode.text not in MODES:
                 text = f"unknown logger mode `{mode.text}`"
-                yield mode.refused(text, did_you_mean(mode.text, MODES))
+                yield mode.warned(text, did_you_mean(mode.text, MODES))
 
 
 def deprecated_field(rendered: Rendered) -> Iterator[Found]:
-    """Fields of old releases that the schema still has [names]."""
+    """Fields of old releases that the schema still has [names].
+
+    The resources of the orchestrator are those of svcOrchSpec: createEngineContainer [engine].
+    """
     for deployment in rendered.of_kind("SeldonDeployment"):
         for name, hint in DEPRECATED.items():
             if deployment.at("spec", name).given:
                 text = f"`{name}` is deprecated and does nothing"
-                yield deployment.at("spec", name).refused(text, f"remove it: {hint}")
+                yield deployment.at("spec", name).warned(text, f"remove it: {hint}")
     for predictor in predictors(rendered):
-        for unit in predictor.units:
-            if unit.at("endpoint", "type").given:
-                text = "`endpoint.type` is deprecated: every node is served over REST and gRPC"
-                yield unit.at("endpoint", "type").refused(text, "remove it")
+        resources = predictor.spec.at("engineResources")
+        if resources.keys:
+            text = "`engineResources` is deprecated and does nothing"
+            yield resources.warned(text, "move it to svcOrchSpec.resources")
+    for deployment in rendered.of_kind("SeldonDeployment"):
+        named = _named_transports(deployment)
+        if named and not any(_transports_apart(deployment)):
+            text = "`endpoint.type` is deprecated: every node is served over REST and gRPC"
+            yield named[0].warned(text, "use spec.transport, where an image has one port alone")
 
 
 def service_without_name(rendered: Rendered) -> Iterator[Found]:
     """Clients call a Service named after deployment and predictor, whose form is narrower [names].
 
-    Over 63 characters Seldon calls it by a hash, and no client finds it.
+    Over 63 characters Seldon calls it by a hash, and only the ingress finds it.
     """
     for predictor in predictors(rendered):
         written = predictor.spec.at("annotations", SERVICE_NAME)
@@ -229,14 +275,15 @@ def service_without_name(rendered: Rendered) -> Iterator[Found]:
         if len(name) > SERVICE_LABEL.longest:
             called = "refused" if written.given else f"called {_hashed(name)}"
             text = f"service `{name[:40]}...` of {len(name)} characters is {called}"
-            yield place.refused(text, f"shorten it to {SERVICE_LABEL.longest}")
+            severity: Severity = "error" if written.given else "warning"
+            yield place.refused(text, f"shorten it to {SERVICE_LABEL.longest}", severity)
         elif not re.fullmatch(SERVICE_LABEL.pattern, name):
             text = f"`{name}`, the name of the service, is not a {SERVICE_LABEL.title}"
             yield place.refused(text, SERVICE_LABEL.hint)
 
 
 def container_name(rendered: Rendered) -> Iterator[Found]:
-    """A unit's name is its container's, and part of its service's name."""
+    """A unit's name is its container's, and part of its service's name [names]."""
     for predictor in predictors(rendered):
         names = [container.at("name") for container in predictor.containers]
         servers = [unit.at("name") for unit in predictor.units if server(unit)]
@@ -260,50 +307,24 @@ def container_without_image(rendered: Rendered) -> Iterator[Found]:
                 yield container.refused(text, "write its image")
 
 
-def negative_replicas(rendered: Rendered) -> Iterator[Found]:
-    """No Deployment has fewer than 0 pods."""
-    for deployment in rendered.of_kind("SeldonDeployment"):
-        places = [deployment.at("spec")]
-        for predictor in predictors_of(deployment):
-            places += [predictor.spec, predictor.spec.at("svcOrchSpec"), *predictor.pods]
-        for place in places:
-            replicas = place.at("replicas")
-            if replicas.number is not None and replicas.number < 0:
-                yield replicas.refused(f"replicas {replicas.number} is negative", "write 0 or more")
+def _named_transports(deployment: Node) -> list[Node]:
+    """The transports that nodes of a deployment name for themselves."""
+    units = [unit for one in predictors_of(deployment) for unit in one.units]
+    return [word for unit in units if (word := unit.at("endpoint", "type")).text]
 
 
-def scaling_reversed(rendered: Rendered) -> Iterator[Found]:
-    """An autoscaler has a range, and no HorizontalPodAutoscaler starts at 0."""
-    for predictor in predictors(rendered):
-        for pod in predictor.pods:
-            for spec, low, high in RANGES:
-                least, most = pod.at(spec, low), pod.at(spec, high)
-                if most.number is not None and (least.number or 0) > most.number:
-                    text = f"{low} {least.number} exceeds {high} {most.number}"
-                    yield least.refused(text, f"raise {high} to {least.number}")
-            for field in (pod.at("hpaSpec", "minReplicas"), pod.at("hpaSpec", "maxReplicas")):
-                if field.number is not None and field.number < 1:
-                    text = f"{field.path[-1]} {field.number} of hpaSpec is under 1"
-                    yield field.refused(text, "use kedaSpec to scale to 0")
-
-
-def scaled_twice(rendered: Rendered) -> Iterator[Found]:
-    """Beside kedaSpec an hpaSpec is ignored: createComponents, seldondeployment_controller.go."""
-    for predictor in predictors(rendered):
-        for pod in predictor.pods:
-            if pod.at("hpaSpec").given and pod.at("kedaSpec").given:
-                text = "`hpaSpec` does nothing beside `kedaSpec`"
-                yield pod.at("hpaSpec").refused(text, "keep one")
-
-
-def budget_given_twice(rendered: Rendered) -> Iterator[Found]:
-    """A PodDisruptionBudget has one limit: pkg/apis/policy/validation of kubernetes."""
-    for predictor in predictors(rendered):
-        for pod in predictor.pods:
-            budget = pod.at("pdbSpec")
-            if budget.at("minAvailable").given and budget.at("maxUnavailable").given:
-                text = "both `minAvailable` and `maxUnavailable` are given"
-                yield budget.refused(text, "keep one")
+def _transports_apart(deployment: Node) -> Iterator[Found]:
+    """The nodes whose transport is not the first node's, or not the deployment's."""
+    named, transport = _named_transports(deployment), deployment.at("spec", "transport")
+    apart = [word for word in named if word.text != named[0].text]
+    for word in apart[:1]:
+        text = "Multiple endpoint.types found - can only have 1 type in graph"
+        yield word.refused(text, "use spec.transport", related=(named[0], "another type"))
+    if named and not apart and transport.text in WORDS["transport"]:
+        word = named[0]
+        if TRANSPORTS.get(word.text, transport.text) != transport.text:
+            text = f"endpoint.type {word.text} beside transport {transport.text}"
+            yield word.refused(text, "remove it", related=(transport, "the transport of all"))
 
 
 def _hashed(name: str) -> str:
@@ -317,10 +338,12 @@ RULES = (
     traffic_not_whole,
     traffic_outside_percent,
     shadow_of_nothing,
+    transports_mixed,
     unit_without_container,
     unit_without_methods,
     server_without_model,
     server_of_another_protocol,
+    server_misspelt,
     unknown_word,
     kafka_without_variables,
     no_engine_for_a_graph,
@@ -330,8 +353,4 @@ RULES = (
     service_without_name,
     container_name,
     container_without_image,
-    negative_replicas,
-    scaling_reversed,
-    scaled_twice,
-    budget_given_twice,
 )

@@ -1,9 +1,15 @@
 """What Seldon Core takes, and then leaves out, overwrites, or waits for.
 
 Of SeldonIO/seldon-core, [defaults] is operator/apis/machinelearning.seldon.io/v1/defaults.go,
-[controller] operator/controllers/seldondeployment_controller.go, [servers] and [initializer]
-seldondeployment_prepackaged_servers.go and model_initializer_injector.go beside it, [walk]
-executor/predictor/predictor_process.go; [wrapper] is microservice.py of the package seldon-core.
+[names] operator/apis/machinelearning.seldon.io/v1/seldondeployment_types.go,
+[controller] operator/controllers/seldondeployment_controller.go,
+[engine] operator/controllers/seldondeployment_engine.go,
+[servers] operator/controllers/seldondeployment_prepackaged_servers.go,
+[initializer] operator/controllers/model_initializer_injector.go,
+[explainers] operator/controllers/seldondeployment_explainers.go,
+[walk] executor/predictor/predictor_process.go, [client] executor/api/rest/client.go,
+[chart] helm-charts/seldon-core-operator/values.yaml,
+[wrapper] microservice.py of the package seldon-core.
 """
 
 import re
@@ -18,21 +24,24 @@ from generator.webhook_rules.graphs import (
     needs_container,
     predictors,
     predictors_of,
+    protocol,
     server,
+    unit_containers,
 )
-from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.nodes import (
+    Found,
+    Node,
+    Rendered,
+    name_of,
+    namespace_of,
+    side_by_side,
+    twice,
+)
 
 TYPES = ("COMBINER", "MODEL", "OUTPUT_TRANSFORMER", "ROUTER", "TRANSFORMER", "UNKNOWN_TYPE")
 METHODS = ("AGGREGATE", "ROUTE", "SEND_FEEDBACK", "TRANSFORM_INPUT", "TRANSFORM_OUTPUT")
 OF_CHILDREN = {"COMBINER": "AGGREGATE", "ROUTER": "ROUTE"}
 ENGINE = "seldon-container-engine"
-ENGINE_PORTS = (8000, 5001)  # EXECUTOR_SERVER_PORT and EXECUTOR_SERVER_GRPC_PORT
-# constants.go: a container's ports are counted up from these over the whole deployment.
-FIRST_PORTS = {"http": 9000, "grpc": 9500}
-PORT_VARIABLES = {
-    "http": ("PREDICTIVE_UNIT_HTTP_SERVICE_PORT", "MLSERVER_HTTP_PORT"),
-    "grpc": ("PREDICTIVE_UNIT_GRPC_SERVICE_PORT", "MLSERVER_GRPC_PORT"),
-}
 PARAMETERS = "PREDICTIVE_UNIT_PARAMETERS"
 OPERATORS_VARIABLES = (  # appended by createContainerService [controller], and the last one counts
     "MLSERVER_MODEL_NAME",
@@ -51,6 +60,12 @@ POD_ANNOTATIONS = (
     "seldon.io/grpc-timeout",
     "seldon.io/rest-timeout",
 )
+DEPLOYMENT_ANNOTATIONS = {  # getAnnotation, controller_utils.go: of spec, or else of metadata
+    "seldon.io/executor-logger-queue-size": "a number of messages",
+    "seldon.io/executor-logger-write-timeout-ms": "milliseconds",
+    "seldon.io/istio-retries": "a number of retries",
+    "seldon.io/istio-retries-timeout": "seconds",
+}
 FOR_SERVERS = ("modelUri", "envSecretRefName", "storageInitializerImage", "serviceAccountName")
 FLOAT = r"\s*[-+]?((\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan)\s*"
 PARAMETER_FORMS = {  # parse_parameters [wrapper], as Python reads the text
@@ -61,14 +76,18 @@ PARAMETER_FORMS = {  # parse_parameters [wrapper], as Python reads the text
     "STRING": ".*",
 }
 REMOTE = re.compile(r"([^:/]+):(.*)", re.DOTALL)
+INITIALIZER = "model-initializer"  # [initializer]: one of this name is left as it is
 READY_REMOTES = ("gs", "pvc")  # Dockerfile of rclone-storage-initializer; [initializer]
 
 
 def unit_name_twice(rendered: Rendered) -> Iterator[Found]:
-    """Seldon finds the first unit of a name, and calls it for the other too: GetPredictiveUnit."""
+    """Seldon finds the first unit of a name, and calls it for the other too [names]."""
     for predictor in predictors(rendered):
         for name in twice(tuple(unit.at("name") for unit in predictor.units)):
-            yield name.refused(f"two nodes of the graph are named `{name.text}`", "rename one")
+            first = predictor.unit(name.text)
+            related = (first.at("name"), "the other one") if first else None
+            text = f"two nodes of the graph are named `{name.text}`"
+            yield name.refused(text, "rename one", related=related)
 
 
 def container_in_two_pods(rendered: Rendered) -> Iterator[Found]:
@@ -83,12 +102,12 @@ def container_in_two_pods(rendered: Rendered) -> Iterator[Found]:
 
 
 def engine_in_the_way(rendered: Rendered) -> Iterator[Found]:
-    """Where a container has the orchestrator's name none is added: addEngineToDeployment."""
+    """Where a container has the orchestrator's name none is added [engine]."""
     for predictor in predictors(rendered):
         for container in predictor.containers:
             if container.at("name").text == ENGINE:
                 text = f"container name `{ENGINE}` is the orchestrator's"
-                yield container.at("name").refused(text, "rename it")
+                yield container.at("name").warned(text, "rename it")
 
 
 def engine_without_place(rendered: Rendered) -> Iterator[Found]:
@@ -96,7 +115,7 @@ def engine_without_place(rendered: Rendered) -> Iterator[Found]:
     for predictor in predictors(rendered):
         if predictor.is_without_engine or predictor.has_engine_of_its_own or not predictor.pods:
             continue
-        first = [one.at("name").text for one in containers(predictor.pods[0])]
+        first = {one.at("name").text for one in containers(predictor.pods[0])}
         own = [unit for unit in predictor.units if needs_container(unit)]
         nowhere = own and not any(unit.at("name").text in first for unit in own)
         if nowhere and not any(server(unit) for unit in predictor.units):
@@ -105,7 +124,10 @@ def engine_without_place(rendered: Rendered) -> Iterator[Found]:
 
 
 def engine_half_apart(rendered: Rendered) -> Iterator[Found]:
-    """The webhook looks for the annotation, the controller for its value true, in spec alone."""
+    """The webhook looks for the annotation, the controller for its value true [controller].
+
+    Both look in spec alone.
+    """
     for deployment in rendered.of_kind("SeldonDeployment"):
         annotation = deployment.at("spec", "annotations", SEPARATE_ENGINE)
         if annotation.given and annotation.text.lower() != "true":
@@ -114,32 +136,37 @@ def engine_half_apart(rendered: Rendered) -> Iterator[Found]:
         elsewhere = deployment.at("metadata", "annotations", SEPARATE_ENGINE)
         if elsewhere.given:
             text = f"{SEPARATE_ENGINE} does nothing in metadata"
-            yield elsewhere.refused(text, "move it to spec.annotations")
+            yield elsewhere.warned(text, "move it to spec.annotations")
 
 
 def annotation_out_of_reach(rendered: Rendered) -> Iterator[Found]:
-    """Annotations of the pod are read: those of spec, of a predictor and of componentSpecs."""
+    """Annotations of the pod are read: those of spec, predictor and componentSpecs [client]."""
     for deployment in rendered.of_kind("SeldonDeployment"):
         for name in POD_ANNOTATIONS:
             annotation = deployment.at("metadata", "annotations", name)
             if annotation.given:
                 text = f"{name} does nothing in metadata"
-                yield annotation.refused(text, "move it to spec.annotations")
+                yield annotation.warned(text, "move it to spec.annotations")
 
 
 def annotation_of_no_number(rendered: Rendered) -> Iterator[Found]:
-    """The orchestrator does not start with another text: executor/api/rest/client.go."""
+    """Another text stops the orchestrator, or the operator before it makes anything.
+
+    The first are those of the pod [client], the others of createExecutorContainer [engine] and,
+    with Istio, of createIstioResources [controller].
+    """
     for deployment in rendered.of_kind("SeldonDeployment"):
-        places = [deployment.at("spec")]
+        pods = [deployment.at("spec")]
         for predictor in predictors_of(deployment):
-            places += [predictor.spec, *(pod.at("metadata") for pod in predictor.pods)]
-        for place in places:
-            for name in POD_ANNOTATIONS:
-                annotation = place.at("annotations", name)
-                if annotation.text and not re.fullmatch(r"[-+]?\d+", annotation.text):
-                    text = f"{name} `{annotation.text}` is no whole number"
-                    unit = "bytes" if name.endswith("size") else "milliseconds"
-                    yield annotation.refused(text, f"write {unit}")
+            pods += [predictor.spec, *(pod.at("metadata") for pod in predictor.pods)]
+        read = [(place, name) for place in pods for name in POD_ANNOTATIONS]
+        for place in (deployment.at("spec"), deployment.at("metadata")):
+            read += [(place, name) for name in DEPLOYMENT_ANNOTATIONS]
+        for place, name in read:
+            annotation = place.at("annotations", name)
+            if annotation.text and not re.fullmatch(r"[-+]?\d+", annotation.text):
+                text = f"{name} `{annotation.text}` is no whole number"
+                yield annotation.refused(text, f"write {_unit(name)}")
 
 
 def model_for_a_container(rendered: Rendered) -> Iterator[Found]:
@@ -150,34 +177,44 @@ def model_for_a_container(rendered: Rendered) -> Iterator[Found]:
                 if unit.at(field).text:
                     text = f"`{field}` does nothing without an implementation"
                     hint = "add the init container to componentSpecs, or register a server"
-                    yield unit.at(field).refused(text, hint)
+                    yield unit.at(field).warned(text, hint)
 
 
 def model_without_remote(rendered: Rendered) -> Iterator[Found]:
-    """The initializer is `rclone copy`: without a remote it copies from its own image."""
+    """The initializer is `rclone copy`: without a remote it copies from its own image.
+
+    It stands back where the pod has an init container of its name [initializer].
+    """
     for predictor in predictors(rendered):
         for unit in predictor.units:
             uri = unit.at("modelUri")
-            own = unit.at("storageInitializerImage").given
+            own = unit.at("storageInitializerImage").given or _brings_its_model(unit, predictor)
             if server(unit) and uri.text and not own and not REMOTE.fullmatch(uri.text):
                 text = f"modelUri `{uri.text}` names no remote"
-                yield uri.refused(text, "write `<remote>:<bucket>/<path>`")
+                yield uri.warned(text, "write `<remote>:<bucket>/<path>`")
 
 
 def remote_not_in_secret(rendered: Rendered) -> Iterator[Found]:
-    """The secret configures rclone's remotes: RCLONE_CONFIG_<REMOTE>_TYPE and others."""
+    """The secret configures rclone's remotes, each RCLONE_CONFIG_<REMOTE>_TYPE [initializer]."""
+    secrets = tuple(rendered.of_kind("Secret"))
     for predictor in predictors(rendered):
         for unit in predictor.units:
             remote = REMOTE.fullmatch(unit.at("modelUri").text)
-            secret = _secret(unit.at("envSecretRefName").text, predictor, rendered)
+            name = unit.at("envSecretRefName").text
+            named = (one for one in secrets if name and name_of(one) == name)
+            beside = (one for one in named if _beside(one, predictor.deployment, rendered))
+            secret = next(beside, None)
             if not server(unit) or not remote or remote[1] in READY_REMOTES or secret is None:
+                continue
+            if _brings_its_model(unit, predictor):
                 continue
             keys = (*secret.at("stringData").keys, *secret.at("data").keys)
             wanted = f"RCLONE_CONFIG_{re.sub('[^A-Z0-9]', '_', remote[1].upper())}_TYPE"
             configures = any(key.startswith("RCLONE_CONFIG_") for key in keys)
             if configures and wanted not in keys:
                 text = f"secret `{secret.at('metadata', 'name').text}` has no {wanted}"
-                yield unit.at("modelUri").refused(text, "name the remote as in the secret")
+                hint = "name the remote as in the secret"
+                yield unit.at("modelUri").refused(text, hint, related=(secret, "the secret"))
 
 
 def unknown_type(rendered: Rendered) -> Iterator[Found]:
@@ -190,12 +227,12 @@ def unknown_type(rendered: Rendered) -> Iterator[Found]:
 
 
 def type_of_a_server(rendered: Rendered) -> Iterator[Found]:
-    """The webhook makes a MODEL of every prepackaged server: addDefaultsToGraph [defaults]."""
+    """The operator makes a MODEL of every prepackaged server: addDefaultsToGraph [defaults]."""
     for predictor in predictors(rendered):
         for unit in predictor.units:
             if server(unit) and unit.at("type").text not in ("", "MODEL"):
                 text = f"type {unit.at('type').text} of {server(unit)} becomes MODEL"
-                yield unit.at("type").refused(text, "write MODEL, or give it a container")
+                yield unit.at("type").warned(text, "write MODEL, or give it a container")
 
 
 def children_missing(rendered: Rendered) -> Iterator[Found]:
@@ -204,7 +241,7 @@ def children_missing(rendered: Rendered) -> Iterator[Found]:
         for unit in predictor.units:
             if unit.at("type").text in OF_CHILDREN and not unit.at("children").elements:
                 text = f"{unit.at('type').text} without children is never called"
-                yield unit.at("type").refused(text, "add children")
+                yield unit.at("type").warned(text, "add children")
 
 
 def answers_dropped(rendered: Rendered) -> Iterator[Found]:
@@ -217,7 +254,7 @@ def answers_dropped(rendered: Rendered) -> Iterator[Found]:
             if len(unit.at("children").elements) > 1 and not chosen and not built_in:
                 text = f"`{unit.at('name').text}` answers with its first child alone"
                 hint = "make it a COMBINER or ROUTER, or nest the children"
-                yield unit.at("children").refused(text, hint)
+                yield unit.at("children").warned(text, hint)
 
 
 def parameter_not_of_its_type(rendered: Rendered) -> Iterator[Found]:
@@ -237,70 +274,46 @@ def parameter_not_of_its_type(rendered: Rendered) -> Iterator[Found]:
 
 
 def parameters_given_twice(rendered: Rendered) -> Iterator[Found]:
-    """A server's variable is written over, and a container's own hides the graph's parameters."""
-    for unit, container, _ in _unit_containers(rendered):
+    """A server's variable is written over [servers].
+
+    A container's own hides the parameters of the graph.
+    """
+    for unit, container in unit_containers(predictors(rendered)):
         for variable in container.at("env").elements:
             if variable.at("name").text != PARAMETERS:
                 continue
             if server(unit):
                 text = f"{PARAMETERS} of {server(unit)} is overwritten"
-                yield variable.at("name").refused(text, "write parameters in the graph")
+                yield variable.at("name").warned(text, "write parameters in the graph")
             elif unit.at("parameters").elements:
                 text = f"{PARAMETERS} hides the parameters in the graph"
-                yield variable.at("name").refused(text, "keep one")
+                yield variable.at("name").warned(text, "keep one")
 
 
 def variable_of_the_operator(rendered: Rendered) -> Iterator[Found]:
     """The operator adds these after the user's, and the last one counts [controller]."""
-    for _, container, _ in _unit_containers(rendered):
+    for _, container in unit_containers(predictors(rendered)):
         for variable in container.at("env").elements:
             name = variable.at("name")
             if name.text in OPERATORS_VARIABLES:
-                yield name.refused(f"{name.text} is overwritten by Seldon", "remove it")
-
-
-def port_of_another_variable(rendered: Rendered) -> Iterator[Found]:
-    """The user's variable moves the server, while Service and probes keep the container's port."""
-    for _, container, ports in _unit_containers(rendered):
-        for name, variables in PORT_VARIABLES.items():
-            for variable in container.at("env").elements:
-                value = variable.at("value")
-                if variable.at("name").text in variables and value.text not in (
-                    "",
-                    str(ports[name]),
-                ):
-                    text = (
-                        f"{variable.at('name').text} {value.text} beside {name} port {ports[name]}"
-                    )
-                    hint = f"name a port of the container `{name}` instead"
-                    yield value.refused(text, hint)
-
-
-def port_taken(rendered: Rendered) -> Iterator[Found]:
-    """Containers of a pod share its ports, and the second one does not start."""
-    for deployment in rendered.of_kind("SeldonDeployment"):
-        assigned = _assigned_ports(deployment)
-        for predictor in predictors_of(deployment):
-            for index, pod in enumerate(predictor.pods):
-                taken: dict[tuple[int, str], str] = {}
-                if index == 0 and not predictor.is_without_engine:
-                    shared = not predictor.has_engine_of_its_own
-                    taken = {(n, "TCP"): "the orchestrator" for n in ENGINE_PORTS if shared}
-                yield from _clashes(pod, predictor, assigned, taken)
+                yield name.warned(f"{name.text} is overwritten by Seldon", "remove it")
 
 
 def pod_security_context(rendered: Rendered) -> Iterator[Found]:
-    """The operator puts its own in the place of the pod's: issue 4711 of seldon-core."""
+    """The operator puts its own in the place of the pod's.
+
+    https://github.com/SeldonIO/seldon-core/issues/4711
+    """
     for predictor in predictors(rendered):
         for pod in predictor.pods:
             context = pod.at("spec", "securityContext")
             if context.keys:
                 text = "the pod's `securityContext` is replaced by Seldon"
-                yield context.refused(text, "write it for each container")
+                yield context.warned(text, "write it for each container")
 
 
 def triton_of_2021(rendered: Rendered) -> Iterator[Found]:
-    """The chart registers Triton 21.08, whose libtorch is 1.9: values.yaml, predictor_servers."""
+    """The chart registers Triton 21.08, whose libtorch is 1.9: predictor_servers [chart]."""
     for predictor in predictors(rendered):
         for unit in predictor.units:
             container = predictor.container(unit.at("name").text)
@@ -308,7 +321,36 @@ def triton_of_2021(rendered: Rendered) -> Iterator[Found]:
             if server(unit) == "TRITON_SERVER" and not has_image:
                 text = "TRITON_SERVER without an image is Triton 21.08"
                 hint = f"write the image of a container `{unit.at('name').text}`"
-                yield unit.at("implementation").refused(text, hint)
+                yield unit.at("implementation").warned(text, hint)
+
+
+def certificate_of_no_secret(rendered: Rendered) -> Iterator[Found]:
+    """A secret brings the certificate, and nothing else does: createComponents [controller]."""
+    for predictor in predictors(rendered):
+        ssl = predictor.spec.at("ssl")
+        if ssl.given and not ssl.at("certSecretName").text:
+            yield ssl.warned("`ssl` without certSecretName does nothing", "add certSecretName")
+
+
+def explainer_without_type(rendered: Rendered) -> Iterator[Found]:
+    """An explainer without a type counts as none: isEmptyExplainer [explainers]."""
+    for predictor in predictors(rendered):
+        explainer = predictor.spec.at("explainer")
+        if explainer.keys and not explainer.at("type").text:
+            yield explainer.warned("explainer without `type` is not deployed", "add its type")
+
+
+def explainer_container_overwritten(rendered: Rendered) -> Iterator[Found]:
+    """The operator tells the explainer everything in arguments, or under v2 in variables.
+
+    It puts its own in the place of the container's: createExplainer [explainers].
+    """
+    for predictor in predictors(rendered):
+        key = "env" if protocol(predictor.deployment) == "v2" else "args"
+        field = predictor.spec.at("explainer", "containerSpec", key)
+        if field.elements and predictor.spec.at("explainer", "type").text:
+            text = f"`{key}` of the explainer's container is replaced by Seldon"
+            yield field.warned(text, "remove it: write config, or initParameters under v2")
 
 
 def _unknown(kind: str, word: Node, known: tuple[str, ...]) -> Iterator[Found]:
@@ -317,80 +359,28 @@ def _unknown(kind: str, word: Node, known: tuple[str, ...]) -> Iterator[Found]:
         yield word.refused(f"unknown {kind} `{word.text}`", hint)
 
 
-def _secret(name: str, predictor: Predictor, rendered: Rendered) -> Node | None:
-    """The rendered secret of a name, in the deployment's namespace as far as both say theirs."""
-    own = predictor.deployment.at("metadata", "namespace").text
-    for secret in rendered.of_kind("Secret"):
-        namespace = secret.at("metadata", "namespace").text
-        same = not own or not namespace or own == namespace
-        if name and secret.at("metadata", "name").text == name and same:
-            return secret
-    return None
+def _brings_its_model(unit: Node, predictor: Predictor) -> bool:
+    """Whether an init container that is written down takes the place of the initializer."""
+    written = [one for pod in predictor.pods for one in pod.at("spec", "initContainers").elements]
+    names = [one.at("name").text for one in written]
+    return f"{unit.at('name').text}-{INITIALIZER}" in names
+
+
+def _beside(secret: Node, deployment: Node, rendered: Rendered) -> bool:
+    """Whether a secret comes into the namespace of a deployment, as far as both say theirs."""
+    namespaces = namespace_of(secret), namespace_of(deployment)
+    unsaid = rendered.whole and not all(namespaces)  # what is rendered goes to one namespace
+    return unsaid or side_by_side(secret, deployment, rendered)
+
+
+def _unit(annotation: str) -> str:
+    """What the number of an annotation counts."""
+    of_a_pod = "bytes" if annotation.endswith("size") else "milliseconds"
+    return DEPLOYMENT_ANNOTATIONS.get(annotation, of_a_pod)
 
 
 def _reads_as(kind: str, value: str) -> bool:
     return bool(re.fullmatch(PARAMETER_FORMS[kind], value, re.IGNORECASE | re.DOTALL))
-
-
-def _unit_containers(rendered: Rendered) -> Iterator[tuple[Node, Node, dict[str, int]]]:
-    """Each unit that has a container written down, with it and its ports."""
-    for deployment in rendered.of_kind("SeldonDeployment"):
-        assigned = _assigned_ports(deployment)
-        for predictor in predictors_of(deployment):
-            for container in predictor.containers:
-                unit = predictor.unit(container.at("name").text)
-                if unit:
-                    yield unit, container, _ports(container, assigned)
-
-
-def _assigned_ports(deployment: Node) -> dict[str, int]:
-    """The place of each container's name in the count of ports [defaults]."""
-    places: dict[str, int] = {}
-    for predictor in predictors_of(deployment):
-        for container in predictor.containers:
-            places.setdefault(container.at("name").text, len(places))
-        for unit in predictor.units:
-            if server(unit):
-                places.setdefault(unit.at("name").text, len(places))
-    return places
-
-
-def _ports(container: Node, assigned: dict[str, int]) -> dict[str, int]:
-    """The ports http and grpc of a unit's container: those it names, or the next of the count."""
-    place = assigned[container.at("name").text]
-    named = {
-        port.at("name").text: port.at("containerPort").number
-        for port in container.at("ports").elements
-    }
-    return {name: named.get(name) or FIRST_PORTS[name] + place for name in PORT_VARIABLES}
-
-
-def _clashes(
-    pod: Node, predictor: Predictor, assigned: dict[str, int], taken: dict[tuple[int, str], str]
-) -> Iterator[Found]:
-    """The ports of a pod that somebody has already: those written first, then those counted."""
-    for container in containers(pod):
-        name = container.at("name").text
-        for port in container.at("ports").elements:
-            number, protocol = port.at("containerPort").number, port.at("protocol").text or "TCP"
-            if number is None:
-                continue
-            holder = taken.setdefault((number, protocol), f"container `{name}`")
-            if holder != f"container `{name}`":
-                yield port.at("containerPort").refused(*_taken(number, holder))
-    for container in containers(pod):
-        name = container.at("name").text
-        if predictor.unit(name) is None:
-            continue
-        for number in _ports(container, assigned).values():
-            holder = taken.setdefault((number, "TCP"), f"container `{name}`")
-            written = [port.at("containerPort").number for port in container.at("ports").elements]
-            if holder != f"container `{name}`" and number not in written:
-                yield container.at("name").refused(*_taken(number, holder))
-
-
-def _taken(number: int, holder: str) -> tuple[str, str]:
-    return f"port {number} is taken by {holder}", "name another port `http` or `grpc`"
 
 
 RULES = (
@@ -411,8 +401,9 @@ RULES = (
     parameter_not_of_its_type,
     parameters_given_twice,
     variable_of_the_operator,
-    port_of_another_variable,
-    port_taken,
     pod_security_context,
     triton_of_2021,
+    certificate_of_no_secret,
+    explainer_without_type,
+    explainer_container_overwritten,
 )
