@@ -1,8 +1,8 @@
-"""What is wrong with a user's spec, and where: the one form in which it is told."""
+"""What is wrong with a user's file, and where: the one form in which it is told."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -18,11 +18,30 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Related:
+    """Another place that a mistake is about, and what stands there."""
+
+    path: str
+    span: Span
+    message: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Fix:
+    """The text that belongs in the place of a span: certain, where a hint may be a guess."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One mistake of the user's, at its place.
 
     `message` is lower case without a full stop and stands alone; `hint` says what to type;
-    `source` is the text of the line, empty where there is none to show.
+    `source` is the text of the line, empty where there is none to show; `related` are the other
+    places of a contradiction.
     """
 
     path: str
@@ -32,6 +51,8 @@ class Diagnostic:
     hint: str = ""
     source: str = ""
     severity: Severity = "error"
+    related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
 
 class Rejected(Exception):
@@ -47,8 +68,12 @@ class CannotRun(Exception):
 
 
 def in_file_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """The distinct diagnostics, by path, line and column."""
-    distinct = dict.fromkeys(diagnostics)
+    """The distinct diagnostics, by path, line and column; one told twice has the notes of both."""
+    notes: dict[Diagnostic, tuple[Related, ...]] = {}
+    for each in diagnostics:
+        alone = replace(each, related=())
+        notes[alone] = tuple(dict.fromkeys((*notes.get(alone, ()), *each.related)))
+    distinct = (replace(alone, related=related) for alone, related in notes.items())
     return tuple(sorted(distinct, key=lambda d: (d.path, d.span, d.rule, d.message)))
 
 

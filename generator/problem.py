@@ -1,10 +1,10 @@
 """What a rule says of a spec: a pointer and an explanation, never a line number."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator.diagnostics import Diagnostic, Severity
+from generator.diagnostics import Diagnostic, Fix, Related, Severity, shown
 from generator.document import Document, Pointer
 
 
@@ -12,7 +12,9 @@ from generator.document import Document, Pointer
 class Problem:
     """A mistake at a pointer; `message` and `hint` are in the words of the spec.
 
-    `at_key` points at the key even where the value is a scalar.
+    `at_key` points at the key even where the value is a scalar. `related` are other values that
+    this one contradicts, and what each says; a default, which stands nowhere, is left out. `fix` is
+    the text that certainly belongs in the place of what is pointed at.
     """
 
     pointer: Pointer
@@ -20,6 +22,8 @@ class Problem:
     hint: str = ""
     severity: Severity = "error"
     at_key: bool = False
+    related: tuple[tuple[Pointer, str], ...] = ()
+    fix: str | None = None
 
 
 def located(problem: Problem, rule: str, document: Document) -> Diagnostic:
@@ -34,7 +38,33 @@ def located(problem: Problem, rule: str, document: Document) -> Diagnostic:
         problem.hint,
         place.text.line(span.line),
         problem.severity,
+        tuple(each for each in _related(problem, document) if each.span != span),
+        None if problem.fix is None else Fix(span, problem.fix),
     )
+
+
+def _related(problem: Problem, document: Document) -> Iterator[Related]:
+    for pointer, message in problem.related:
+        if _is_written(pointer, document):
+            place = document.place(pointer)
+            line = place.text.line(place.span.line)
+            yield Related(place.text.path, place.span, message, line)
+
+
+def _is_written(pointer: Pointer, document: Document) -> bool:
+    """Whether a value stands there; of one that a layer removes, only its null does."""
+    value: object = document.data
+    for key in pointer:
+        if isinstance(value, dict):
+            value = value.get(key)
+        else:
+            value = value[key] if isinstance(value, list) and isinstance(key, int) else None
+    return value is not None and pointer in document.places
+
+
+def says(pointer: Pointer, value: object) -> tuple[Pointer, str]:
+    """A related value, told by its key: `max_size is 8`."""
+    return pointer, f"{pointer[-1]} is {shown(value)}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

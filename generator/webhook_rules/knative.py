@@ -1,4 +1,4 @@
-"""What Knative refuses, or changes, of the service that KServe makes in deploymentMode Knative.
+"""What Knative refuses, or changes, of a service of its own, or that KServe makes in that mode.
 
 Source: pkg/apis/serving/k8s_validation.go of knative/serving, where nothing else is named.
 """
@@ -6,26 +6,35 @@ Source: pkg/apis/serving/k8s_validation.go of knative/serving, where nothing els
 from collections.abc import Iterator
 
 from generator.webhook_rules.nodes import Found, Node, Rendered
-from generator.webhook_rules.services import MAIN_CONTAINER, Component, components, runtime_of
+from generator.webhook_rules.services import (
+    MAIN_CONTAINER,
+    Component,
+    components,
+    knative_services,
+    runtime_of,
+)
+from generator.webhook_rules.stock_runtimes import WITHOUT_PORTS
 
 PORT_NAMES = ("h2c", "http1")
 RESERVED_PORTS = (8008, 8012, 8013, 8022, 9090, 9091)  # pkg/networking/constants.go, profiling
 RESERVED_VARIABLES = ("PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION")
 RESERVED_CONTAINER = "queue-proxy"
 DEFAULT_PORT = (8080, "http")  # pkg/apis/serving/k8s_validation.go, validateContainersPorts
-STOCK_RUNTIMES_WITHOUT_PORTS = ("kserve-tritonserver", "kserve-torchserve")  # config/runtimes
 
 
 def several_ports(rendered: Rendered) -> Iterator[Found]:
     """One port of all containers is exposed; a runtime's ports and its model's add up."""
     for component in _in_knative(rendered):
-        seen: set[int] = set()
+        seen: dict[int, Node] = {}
         for port in _ports(component, rendered):
             number = port.at("containerPort").number
-            if number is not None and seen - {number}:
-                text = f"containerPort {number} besides {min(seen - {number})} in Knative"
-                yield port.refused(text, "keep the one port that clients call")
-            seen |= {number} if number is not None else set()
+            others = sorted(seen.keys() - {number})
+            if number is not None and others:
+                text = f"containerPort {number} besides {others[0]} in Knative"
+                related = seen[others[0]], f"containerPort {others[0]} stands here"
+                yield port.refused(text, "keep the one port that clients call", related=related)
+            if number is not None:
+                seen.setdefault(number, port)
 
 
 def port_name(rendered: Rendered) -> Iterator[Found]:
@@ -51,7 +60,7 @@ def reserved_variable(rendered: Rendered) -> Iterator[Found]:
     """Knative sets these variables itself, PORT in the container that serves."""
     for component in _in_knative(rendered):
         for container in component.containers:
-            serves = container.at("name").text in ("", MAIN_CONTAINER)
+            serves = container in _serving(component, rendered)
             for variable in container.at("env").elements:
                 name = variable.at("name").text
                 if name in RESERVED_VARIABLES and (serves or name != "PORT"):
@@ -85,8 +94,48 @@ def liveness_of_another_port(rendered: Rendered) -> Iterator[Found]:
                 yield port.refused(text, hint)
 
 
+def no_port_of_several_containers(rendered: Rendered) -> Iterator[Found]:
+    """Of several containers one must name the port that takes the calls."""
+    for component in _in_knative(rendered):
+        containers = component.spec.at("containers")
+        whole = not component.models or runtime_of(component, rendered) is not None
+        beside = len(containers.elements) + (1 if component.models else 0)
+        if whole and beside > 1 and not any(_ports(component, rendered)):
+            text = f"{beside} containers and no port in Knative"
+            yield containers.refused(text, "add `ports` to the container that serves")
+
+
+def volume_not_mounted(rendered: Rendered) -> Iterator[Found]:
+    """A volume that no container mounts is refused."""
+    for component in _in_knative(rendered):
+        runtime = runtime_of(component, rendered)
+        written = [*_containers(component, rendered), *component.containers]
+        mounted = {m.at("name").text for c in written for m in c.at("volumeMounts").elements}
+        for volume in component.spec.at("volumes").elements:
+            name = volume.at("name").text
+            if name and name not in mounted and (runtime or not component.models):
+                text = f"volume `{name}` is mounted nowhere, which Knative refuses"
+                yield volume.refused(text, "mount it, or remove it")
+
+
+def grpc_without_h2c(rendered: Rendered) -> Iterator[Found]:
+    """A port that is not named h2c is called by HTTP/1, which carries no gRPC.
+
+    Source: docs/runtime-contract.md of knative/serving, and pkg/queue, which asks the port's name.
+    """
+    for component in _in_knative(rendered):
+        protocols = [model.at("protocolVersion") for model in component.models]
+        for protocol in (p for p in protocols if p.text.startswith("grpc")):
+            ports = tuple(_ports(component, rendered))
+            if ports and all(port.at("name").text in ("", "http1") for port in ports):
+                text = f"protocolVersion {protocol.text} on a port that is not named `h2c`"
+                related = protocol, "the model speaks gRPC"
+                yield ports[-1].refused(text, "name the port `h2c`", related=related)
+
+
 def _in_knative(rendered: Rendered) -> Iterator[Component]:
-    return (component for component in components(rendered) if component.mode == "Knative")
+    yield from (component for component in components(rendered) if component.mode == "Knative")
+    yield from knative_services(rendered)
 
 
 def _exposed(component: Component, rendered: Rendered) -> tuple[int, str] | None:
@@ -96,7 +145,7 @@ def _exposed(component: Component, rendered: Rendered) -> tuple[int, str] | None
         return port.at("containerPort").number or number, port.at("name").text or name
     named = [model.at("runtime").text for model in component.models]
     seen = runtime_of(component, rendered) is not None
-    return DEFAULT_PORT if seen or set(named) <= {*STOCK_RUNTIMES_WITHOUT_PORTS} else None
+    return DEFAULT_PORT if seen or set(named) <= {*WITHOUT_PORTS} else None
 
 
 def _liveness_ports(component: Component, rendered: Rendered) -> Iterator[Node]:
@@ -111,7 +160,8 @@ def _liveness_ports(component: Component, rendered: Rendered) -> Iterator[Node]:
 def _serving(component: Component, rendered: Rendered) -> tuple[Node, ...]:
     """What is written of the container that serves: the one with a port, else the main one."""
     written = tuple(_containers(component, rendered))
-    main = tuple(one for one in written if one.at("name").text in ("", MAIN_CONTAINER))
+    named = tuple(one for one in written if one.at("name").text in ("", MAIN_CONTAINER))
+    main = written if len(written) == 1 else named
     return tuple(one for one in written if one not in main and one.at("ports").elements) or main
 
 
@@ -136,4 +186,7 @@ RULES = (
     reserved_variable,
     reserved_container,
     liveness_of_another_port,
+    no_port_of_several_containers,
+    volume_not_mounted,
+    grpc_without_h2c,
 )

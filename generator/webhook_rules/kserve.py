@@ -1,29 +1,32 @@
 """What KServe's webhooks and controller refuse of an InferenceService or a ServingRuntime.
 
 Of kserve/kserve, [validation] is pkg/apis/serving/v1beta1/inference_service_validation.go,
-[component] component.go beside it, and [controller] pkg/controller/v1beta1/inferenceservice;
-[ran] was tried against a real API server, where nothing refused it.
+[component] pkg/apis/serving/v1beta1/component.go, and [controller]
+pkg/controller/v1beta1/inferenceservice; [ran] was tried against a real API server,
+where nothing refused it.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 
+from generator.diagnostics import Severity
 from generator.problem import did_you_mean
-from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.kserve_runtimes import PROTOCOLS
+from generator.webhook_rules.nodes import Found, Node, Rendered
 from generator.webhook_rules.services import (
+    FRAMEWORKS,
+    KSERVE,
     MAIN_CONTAINER,
-    MODES,
-    RUNTIMES,
     Component,
     annotation,
     components,
+    inference_services,
     main_container,
-    names,
     runtime_of,
+    runtimes,
 )
 
-PROTOCOLS = ("v1", "v2", "grpc-v1", "grpc-v2")  # pkg/constants/constants.go
-AUTOSCALERS = ("hpa", "keda", "external", "none")  # the same file; `kpa` is known and refused
 # utils/utils.go of the controller, SupportedStorageURIPrefixList.
 SCHEMES = (
     "gs",
@@ -41,8 +44,10 @@ SCHEMES = (
 )
 AZURE = "blob.core.windows.net"
 COLLOCATED_TRANSFORMER = "transformer-container"
-HIGHEST_UTILIZATION = 100
-METRICS = {"hpa": ("cpu", "memory"), "kpa": ("concurrency", "rps"), "keda": ()}
+MODELS = "/mnt/models"  # default of mountPath
+LONGEST_SERVICE_NAME = 63  # apimachinery, DNS1035LabelMaxLength
+RESOURCE_ID = r"kbs:///[a-zA-Z0-9_-]+/[a-zA-Z0-9_-]+/[a-zA-Z0-9_.-]+"
+V2_BY_DEFAULT = ("triton", "onnx", "huggingface")  # inference_service_defaults.go
 
 
 def two_predictors(rendered: Rendered) -> Iterator[Found]:
@@ -83,7 +88,7 @@ def unknown_protocol(rendered: Rendered) -> Iterator[Found]:
         for component in components(rendered)
         for model in component.models
     ]
-    for runtime in rendered.of_kind(*RUNTIMES):
+    for runtime in runtimes(rendered):
         given += runtime.at("spec", "protocolVersions").elements
     for protocol in given:
         if protocol.text and protocol.text not in PROTOCOLS:
@@ -92,7 +97,10 @@ def unknown_protocol(rendered: Rendered) -> Iterator[Found]:
 
 
 def unknown_storage_scheme(rendered: Rendered) -> Iterator[Found]:
-    """KServe downloads from the storages that it knows, by the first letters [controller]."""
+    """KServe downloads from the storages that it knows, by the first letters [controller].
+
+    A ClusterStorageContainer may teach it more.
+    """
     for component in components(rendered):
         uris = [model.at("storageUri") for model in component.models]
         uris += [uri.at("uri") for uri in component.spec.at("storageUris").elements]
@@ -102,138 +110,53 @@ def unknown_storage_scheme(rendered: Rendered) -> Iterator[Found]:
                 if not re.match(rf"https://.+?\.{re.escape(AZURE)}/.", uri.text):
                     text = f"storageUri `{uri.text}` is no address of Azure's"
                     yield uri.refused(text, f"write `https://<account>.{AZURE}/<container>/<path>`")
-            elif separator and scheme not in SCHEMES:
+            elif separator and scheme not in SCHEMES and not _is_fetched(uri, rendered):
                 text = f"storageUri `{uri.text}` has the unknown scheme `{scheme}`"
-                yield uri.refused(text, f"use one of {', '.join(SCHEMES)}")
+                severity: Severity = "error" if rendered.whole else "warning"
+                yield uri.refused(text, f"use one of {', '.join(SCHEMES)}", severity)
 
 
 def storage_given_twice(rendered: Rendered) -> Iterator[Found]:
     """KServe takes storageUri or storageUris, not both [validation]."""
     for component in components(rendered):
         many = component.spec.at("storageUris")
-        if many.given and any(model.at("storageUri").given for model in component.models):
-            yield many.refused("both `storageUri` and `storageUris` are given", "keep one")
-
-
-def replicas_reversed(rendered: Rendered) -> Iterator[Found]:
-    """KServe refuses minReplicas above maxReplicas; a maximum of 0 is none [component]."""
-    for component in components(rendered):
-        least = component.spec.at("minReplicas")
-        most = component.spec.at("maxReplicas").number
-        if least.number is not None and most and least.number > most >= 0:
-            text = f"minReplicas {least.number} exceeds maxReplicas {most}"
-            hint = f"raise maxReplicas to {least.number}, or lower minReplicas"
-            yield least.refused(text, hint)
-
-
-def negative_replicas(rendered: Rendered) -> Iterator[Found]:
-    """KServe refuses numbers of replicas and of requests below 0 [component]."""
-    for component in components(rendered):
-        for name in ("minReplicas", "maxReplicas", "containerConcurrency"):
-            number = component.spec.at(name).number
-            if number is not None and number < 0:
-                text = f"{name} {number} is negative"
-                yield component.spec.at(name).refused(text, "write 0 or more")
-
-
-def canary_outside_percent(rendered: Rendered) -> Iterator[Found]:
-    """KServe takes a share of the traffic above 100, and Knative refuses the service [ran]."""
-    for component in components(rendered):
-        share = component.spec.at("canaryTrafficPercent")
-        if share.number is not None and not 0 <= share.number <= 100:
-            text = f"canaryTrafficPercent {share.number} is outside 0 to 100"
-            yield share.refused(text, "write a percentage")
-
-
-def canary_without_knative(rendered: Rendered) -> Iterator[Found]:
-    """In Standard mode canaryTrafficPercent does nothing, and nobody says so [ran]."""
-    for component in components(rendered):
-        share = component.spec.at("canaryTrafficPercent")
-        if share.given and component.mode == "Standard":
-            text = "`canaryTrafficPercent` does nothing in deploymentMode Standard"
-            yield share.refused(text, "use spec.canary, or deploymentMode Knative")
-
-
-def canaries_over_the_stable(rendered: Rendered) -> Iterator[Found]:
-    """Canaries share at most the whole traffic, and do not scale by themselves [validation]."""
-    for service in rendered.of_kind("InferenceService"):
-        stable, canaries = service.at("spec", "predictor"), service.at("spec", "canary")
-        total = sum(canary.at("trafficPercent").number or 0 for canary in canaries.elements)
-        if total > 100:
-            yield canaries.refused(f"canaries take {total} percent of the traffic, the most is 100")
-        predictors = [canary.at("predictor") for canary in canaries.elements]
-        for name in twice(tuple(p.at("name") for p in (stable, *predictors))):
-            yield name.refused(f"two predictors are named `{name.text}`", "rename one")
-        for predictor in predictors:
-            for key in ("maxReplicas", "scaleMetric", "scaleTarget", "autoScaling"):
-                if predictor.at(key).given:
-                    text = f"`{key}` of a canary: only the stable predictor scales"
-                    yield predictor.at(key).refused(text, "remove it")
-
-
-def unknown_deployment_mode(rendered: Rendered) -> Iterator[Found]:
-    """KServe reads an unknown deploymentMode as the cluster's default, in silence [controller]."""
-    for service in rendered.of_kind("InferenceService"):
-        mode = annotation(service, "deploymentMode")
-        if mode.text and mode.text not in MODES:
-            hint = did_you_mean(mode.text, ("Standard", "Knative"))
-            yield mode.refused(f"unknown deploymentMode `{mode.text}`", hint)
-
-
-def unknown_autoscaler(rendered: Rendered) -> Iterator[Found]:
-    """KServe refuses other words for the autoscaler [validation]."""
-    for service in rendered.of_kind("InferenceService"):
-        autoscaler = annotation(service, "autoscalerClass")
-        if autoscaler.given and autoscaler.value not in AUTOSCALERS:
-            text = f"unknown autoscalerClass `{autoscaler.value}`"
-            yield autoscaler.refused(text, f"use one of {', '.join(AUTOSCALERS)}")
-
-
-def metric_of_another_autoscaler(rendered: Rendered) -> Iterator[Found]:
-    """Each autoscaler knows its own metrics, keda none by this name [validation]."""
-    for component in components(rendered):
-        autoscaler, metric = _autoscaler(component), component.spec.at("scaleMetric")
-        if metric.text and autoscaler in METRICS and metric.text not in METRICS[autoscaler]:
-            text = f"scaleMetric `{metric.text}` with the autoscaler {autoscaler}"
-            known = METRICS[autoscaler]
-            yield metric.refused(text, f"use {' or '.join(known)}" if known else "remove it")
-
-
-def target_over_percent(rendered: Rendered) -> Iterator[Found]:
-    """With the class hpa a target above 100 is refused, whatever the metric [validation]."""
-    for component in components(rendered):
-        target = component.spec.at("scaleTarget")
-        if _autoscaler(component) == "hpa" and (target.number or 0) > HIGHEST_UTILIZATION:
-            text = f"scaleTarget {target.number} exceeds {HIGHEST_UTILIZATION} with autoscaler hpa"
-            yield target.refused(text, "write a percentage")
-
-
-def strategy_without_standard(rendered: Rendered) -> Iterator[Found]:
-    """Knative rolls out by itself; a deploymentStrategy is refused there [validation]."""
-    for component in components(rendered):
-        strategy = component.spec.at("deploymentStrategy")
-        if strategy.given and _autoscaler(component) == "kpa":
-            text = "`deploymentStrategy` in deploymentMode Knative"
-            yield strategy.refused(text, "remove it, or use deploymentMode Standard")
+        for one in (model.at("storageUri") for model in component.models):
+            if many.given and one.given:
+                text = "both `storageUri` and `storageUris` are given"
+                yield many.refused(text, "keep one", related=(one, "`storageUri` stands here"))
 
 
 def no_main_container(rendered: Rendered) -> Iterator[Found]:
-    """KServe finds the container that serves by its name, or renames one to it [controller]."""
+    """KServe finds the container that serves by its name, a runtime's too [controller]."""
     hint = f"name the container that serves `{MAIN_CONTAINER}`"
     for component in components(rendered):
         containers = component.spec.at("containers").elements
-        if not containers or component.models:
+        named = any(map(_is_main, containers))
+        if not containers or component.models or _renames(component):
             continue
-        if not any(map(_is_main, containers)):
+        if not named:
             text = f"no container is named `{MAIN_CONTAINER}`"
             yield component.spec.at("containers").refused(text, hint)
         elif not component.is_predictor and not _is_main(containers[0]):
             text = f"`{MAIN_CONTAINER}` is not the first container"  # KServe renames the first
             yield component.spec.at("containers").refused(text, "move it to the front")
-    for runtime in rendered.of_kind(*RUNTIMES):
-        if main_container(runtime) is None:
+    for runtime in runtimes(rendered):
+        is_of_model_mesh = runtime.at("spec", "multiModel").value is True  # it runs them by itself
+        if main_container(runtime) is None and not is_of_model_mesh:
             text = f"no container is named `{MAIN_CONTAINER}`"
             yield runtime.at("spec", "containers").refused(text, hint)
+
+
+def container_renamed(rendered: Rendered) -> Iterator[Found]:
+    """KServe renames a lone container, and a transformer's first; Argo CD sees drift for ever.
+
+    Source: predictor_custom.go and transformer_custom.go in pkg/apis/serving/v1beta1, Default.
+    """
+    for component in components(rendered):
+        if not component.models and _renames(component):
+            name = component.spec.at("containers").elements[0].at("name")
+            text = f"KServe renames container `{name.text}` to `{MAIN_CONTAINER}`"
+            yield name.warned(text, f"write `{MAIN_CONTAINER}`")
 
 
 def storage_in_collocated_transformer(rendered: Rendered) -> Iterator[Found]:
@@ -249,9 +172,14 @@ def storage_in_collocated_transformer(rendered: Rendered) -> Iterator[Found]:
 
 def blocked_variable(rendered: Rendered) -> Iterator[Found]:
     """Since v0.18 KServe refuses PYTHONPATH: pkg/validation/env_policy.go."""
-    runtimes = rendered.of_kind(*RUNTIMES)
-    containers = [c for runtime in runtimes for c in runtime.at("spec", "containers").elements]
-    containers += [c for component in components(rendered) for c in component.containers]
+    containers = [c for component in components(rendered) for c in component.containers]
+    for runtime in runtimes(rendered):
+        for spec in (runtime.at("spec"), runtime.at("spec", "workerSpec")):
+            containers += spec.at("containers").elements
+    for component in components(rendered):
+        for kind in ("containers", "initContainers"):
+            containers += component.spec.at("workerSpec", kind).elements
+        containers.append(component.spec.at("art"))  # the explainer that has fields of its own
     for container in containers:
         for variable in container.at("env").elements:
             if variable.at("name").text == "PYTHONPATH":
@@ -259,96 +187,147 @@ def blocked_variable(rendered: Rendered) -> Iterator[Found]:
                 yield variable.at("name").refused(text, "set it in the image")
 
 
-def runtime_not_rendered(rendered: Rendered) -> Iterator[Found]:
-    """A service waits for ever for a runtime that is not there [controller]."""
-    runtimes = list(rendered.of_kind(*RUNTIMES))
+def path_of_storage_uris(rendered: Rendered) -> Iterator[Found]:
+    """Each of several storages is mounted below the root, and not by way of `..` [validation]."""
+    for component in components(rendered):
+        for path in (e.at("mountPath") for e in component.spec.at("storageUris").elements):
+            if path.text == "/" or ".." in path.text:
+                yield path.refused(f"mountPath `{path.text}`", "write a path such as /mnt/models")
+
+
+def storage_uris_apart(rendered: Rendered) -> Iterator[Found]:
+    """Several downloads share one folder, which must not be the root [validation]."""
+    for component in components(rendered):
+        paths = [
+            entry.at("mountPath").text or MODELS
+            for entry in component.spec.at("storageUris").elements
+            if not entry.at("uri").text.startswith("pvc://")
+        ]
+        absolute = all(path.startswith("/") for path in paths)
+        if len(paths) > 1 and absolute and posixpath.commonpath(paths) == "/":
+            told = " and ".join(f"`{path}`" for path in dict.fromkeys(paths))
+            text = f"mountPaths {told} have no folder in common"
+            yield component.spec.at("storageUris").refused(text, "put them below one folder")
+
+
+def unknown_protocol_variable(rendered: Rendered) -> Iterator[Found]:
+    """A predictor of one's own says by PROTOCOL that it speaks v1 or v2: predictor_custom.go."""
+    for component in components(rendered):
+        if not component.is_predictor or component.models:
+            continue
+        for container in component.spec.at("containers").elements[:1]:
+            for variable in container.at("env").elements:
+                value = variable.at("value")
+                wrong = value.text and value.text not in ("v1", "v2")
+                if variable.at("name").text == "PROTOCOL" and wrong:
+                    yield value.refused(f"PROTOCOL `{value.text}` of a predictor", "write v1 or v2")
+
+
+def logger_without_mode(rendered: Rendered) -> Iterator[Found]:
+    """A logger must say what it logs: KServe refuses one without a mode [component]."""
+    for component in components(rendered):
+        logger = component.spec.at("logger")
+        if logger.given and not logger.at("mode").text:
+            yield logger.refused("`logger` without `mode`", "add `mode: all`, request or response")
+
+
+def logger_storage_incomplete(rendered: Rendered) -> Iterator[Found]:
+    """A logger that writes to a storage needs its path, parameters and key [component]."""
+    for component in components(rendered):
+        storage = component.spec.at("logger", "storage")
+        missing = [name for name in ("path", "parameters", "key") if not storage.at(name).given]
+        if storage.given and missing:
+            told = " and ".join(f"`{name}`" for name in missing)
+            yield storage.refused(f"storage of the logger without {told}", f"add {told}")
+
+
+def name_too_long_for_services(rendered: Rendered) -> Iterator[Found]:
+    """KServe makes a Service of each component, `<name>-predictor`, of at most 63 characters."""
+    for service in inference_services(rendered):
+        if annotation(service, "deploymentMode").text == "ModelMesh":
+            continue  # pods and Services are those of its runtimes
+        name = service.at("metadata", "name")
+        parts = [part for part in ("transformer", "explainer") if service.at("spec", part).given]
+        made = max((f"{name.text}-{part}" for part in (*parts, "predictor")), key=len)
+        if len(name.text) <= LONGEST_SERVICE_NAME < len(made):
+            text = f"the Service `{made}` has {len(made)} characters, the most is 63"
+            yield name.refused(text, f"shorten it to {len(name.text) - len(made) + 63} characters")
+
+
+def framework_field_rewritten(rendered: Rendered) -> Iterator[Found]:
+    """The webhook turns `predictor.<framework>` into `predictor.model`, and Argo CD sees drift.
+
+    Source: pkg/apis/serving/v1beta1/inference_service_defaults.go, and kserve issue 2232.
+    """
+    for component in components(rendered):
+        mesh = annotation(component.service, "deploymentMode").text == "ModelMesh"
+        for model in component.models:
+            name, alone = str(model.path[-1]), len(component.models) == 1
+            if name in FRAMEWORKS[1:] and alone and not mesh:
+                text = f"KServe rewrites `{name}` to `model`, which differs from this for ever"
+                protocol = ", protocolVersion: v2" if name in V2_BY_DEFAULT else ""
+                hint = f"write `model` with modelFormat: {{name: {name}}}{protocol}"
+                yield model.warned(text, hint)
+
+
+def confidential_without_storage(rendered: Rendered) -> Iterator[Found]:
+    """An encrypted model is read from somewhere [validation]."""
     for component in components(rendered):
         for model in component.models:
-            runtime = model.at("runtime")
-            if runtimes and runtime.text and runtime_of(component, rendered) is None:
-                others = " and ".join(map(_full_name, runtimes))
-                wanted = _full_name(component.service, runtime.text)
-                text = f"no runtime {wanted} is rendered, only {others}"
-                yield runtime.refused(text, "give both the same name and namespace")
+            secret, uri = model.at("confidential"), model.at("storageUri")
+            key = secret.at("resourceId")
+            if secret.at("enabled").value is not True:
+                continue
+            if not uri.text:
+                yield secret.refused("`confidential` without `storageUri`", "add `storageUri`")
+            elif uri.text.startswith("oci://"):
+                text = "`confidential` has no effect on an image: its runtime decrypts it"
+                yield secret.warned(text, related=(uri, "the model is an image"))
+            if key.text and not re.fullmatch(RESOURCE_ID, key.text):
+                text = f"resourceId `{key.text}` is no resource of a broker"
+                yield key.refused(text, "write kbs:///<repo>/<type>/<tag>")
 
 
-def runtime_not_used(rendered: Rendered) -> Iterator[Found]:
-    """A rendered runtime that no service names does nothing: one of the two was renamed."""
-    models = [(c.service, model) for c in components(rendered) for model in c.models]
-    automatic = any(not model.at("runtime").text for _, model in models)
-    for runtime in rendered.of_kind(*RUNTIMES) if models else ():
-        formats = runtime.at("spec", "supportedModelFormats").elements
-        if automatic and any(f.at("autoSelect").value is True for f in formats):
-            continue
-        if not any(names(model.at("runtime").text, service, runtime) for service, model in models):
-            text = f"no InferenceService uses the runtime {_full_name(runtime)}"
-            hint = "name it in spec.predictor.model.runtime"
-            yield runtime.at("metadata", "name").refused(text, hint)
+def grpc_port_unnamed(rendered: Rendered) -> Iterator[Found]:
+    """In Standard mode the name of the port tells gRPC from HTTP to the Service and what is ahead.
 
-
-def runtime_disabled(rendered: Rendered) -> Iterator[Found]:
-    """KServe refuses a service whose runtime is disabled [controller]."""
+    Source: pkg/controller/v1beta1/inferenceservice/reconcilers/service, appProtocol of a port
+    whose name holds `grpc` or `h2c`.
+    """
     for component in components(rendered):
         runtime = runtime_of(component, rendered)
-        if runtime and runtime.at("spec", "disabled").value is True:
-            text = f"runtime {_full_name(runtime)} is disabled"
-            yield runtime.at("spec", "disabled").refused(text, "remove `disabled`")
+        for model in component.models:
+            base = main_container(runtime) if runtime else None
+            ports = model.at("ports") if model.at("ports").elements else None
+            ports = ports or (base.at("ports") if base else model.at("ports"))
+            names = [port.at("name").text for port in ports.elements]
+            named = any("grpc" in name or "h2c" in name for name in names)
+            by_grpc = model.at("protocolVersion").text.startswith("grpc")
+            if component.mode == "Standard" and by_grpc and names and not named:
+                text = "no port is named for gRPC"
+                related = model.at("protocolVersion"), "the model speaks gRPC"
+                yield ports.warned(text, "name it `grpc` or `h2c`", related=related)
 
 
-def format_not_of_the_runtime(rendered: Rendered) -> Iterator[Found]:
-    """The runtime must list the model's format, and its version if one is given [controller]."""
-    for model, runtime in _models_with_runtime(rendered):
-        known = runtime.at("spec", "supportedModelFormats").elements
-        listed = [(f.at("name").text, f.at("version").text) for f in known]
-        wanted = model.at("modelFormat")
-        name, version = wanted.at("name").text, wanted.at("version").text
-        versions = [listed_version for format, listed_version in listed if format == name]
-        if name and not versions:
-            text = f"modelFormat `{name}` is not supported by runtime {_full_name(runtime)}"
-            yield wanted.at("name").refused(text, did_you_mean(name, {f for f, _ in listed}))
-        elif version and version not in versions:
-            text = f"modelFormat `{name}` of version `{version}` is not supported by the runtime"
-            yield wanted.at("version").refused(text, "remove it, or add it to the runtime")
+def _is_fetched(uri: Node, rendered: Rendered) -> bool:
+    """Whether a storage container in sight knows an address."""
+    for container in rendered.of_group(KSERVE, "ClusterStorageContainer"):
+        for known in container.at("spec", "supportedUriFormats").elements:
+            if known.at("regex").given or uri.text.startswith(known.at("prefix").text or " "):
+                return True
+    return False
 
 
-def protocol_not_of_the_runtime(rendered: Rendered) -> Iterator[Found]:
-    """The runtime must list the model's protocol; one that lists none speaks all [controller]."""
-    for model, runtime in _models_with_runtime(rendered):
-        wanted = model.at("protocolVersion")
-        known = [protocol.text for protocol in runtime.at("spec", "protocolVersions").elements]
-        if wanted.text in PROTOCOLS and known and wanted.text not in known:
-            text = f"protocolVersion `{wanted.text}` is not spoken by {_full_name(runtime)}"
-            yield wanted.refused(text, f"use one of {', '.join(known)}")
-
-
-def _models_with_runtime(rendered: Rendered) -> Iterator[tuple[Node, Node]]:
-    """The models whose runtime is rendered, each with it."""
-    for component in components(rendered):
-        runtime = runtime_of(component, rendered)
-        if runtime:
-            yield from ((model, runtime) for model in component.models)
+def _renames(component: Component) -> bool:
+    """Whether the webhook gives the first container the name that it wants."""
+    containers = component.spec.at("containers").elements
+    if not containers or any(map(_is_main, containers)) or not containers[0].at("name").text:
+        return False
+    return len(containers) == 1 or not component.is_predictor
 
 
 def _is_main(container: Node) -> bool:
     return container.at("name").text == MAIN_CONTAINER
-
-
-def _autoscaler(component: Component) -> str:
-    """What scales a component, as the webhook sees it: hpa, keda, kpa, or nothing known."""
-    if component.mode == "Standard":
-        return annotation(component.service, "autoscalerClass").text
-    key = "autoscaling.knative.dev/class"
-    by_knative = component.service.at("metadata", "annotations", key).text
-    if component.mode != "Knative":
-        return ""
-    return "hpa" if by_knative.startswith("hpa.") else "kpa"
-
-
-def _full_name(manifest: Node, name: str = "") -> str:
-    metadata = manifest.at("metadata")
-    namespace = metadata.at("namespace").text
-    told = f"`{name or metadata.at('name').text}`"
-    return f"{told} of namespace `{namespace}`" if namespace else told
 
 
 RULES = (
@@ -358,22 +337,17 @@ RULES = (
     unknown_protocol,
     unknown_storage_scheme,
     storage_given_twice,
-    replicas_reversed,
-    negative_replicas,
-    canary_outside_percent,
-    canary_without_knative,
-    canaries_over_the_stable,
-    unknown_deployment_mode,
-    unknown_autoscaler,
-    metric_of_another_autoscaler,
-    target_over_percent,
-    strategy_without_standard,
     no_main_container,
+    container_renamed,
     storage_in_collocated_transformer,
     blocked_variable,
-    runtime_not_rendered,
-    runtime_not_used,
-    runtime_disabled,
-    format_not_of_the_runtime,
-    protocol_not_of_the_runtime,
+    path_of_storage_uris,
+    storage_uris_apart,
+    unknown_protocol_variable,
+    logger_without_mode,
+    logger_storage_incomplete,
+    name_too_long_for_services,
+    framework_field_rewritten,
+    confidential_without_storage,
+    grpc_port_unnamed,
 )

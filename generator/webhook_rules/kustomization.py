@@ -3,11 +3,10 @@
 Source: the reference of kustomize, https://kubectl.docs.kubernetes.io/references/kustomize/.
 """
 
-import posixpath
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
-from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.nodes import Found, Node, Rendered, real, twice
+from generator.webhook_rules.partial import beside, is_kustomization
 from generator.webhook_rules.services import RUNTIMES, components, runtime_of
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -16,50 +15,59 @@ GENERATORS = ("configMapGenerator", "secretGenerator")
 
 def missing_file(rendered: Rendered) -> Iterator[Found]:
     """Kustomize stops at the first file that is not there."""
-    for kustomization in rendered.of_kind("Kustomization"):
+    for kustomization in _kustomizations(rendered):
         named = [e for e in kustomization.at("resources").elements if _is_local_file(e.text)]
         for generator in GENERATORS:
             for entry in kustomization.at(generator).elements:
                 named += [*entry.at("files").elements, *entry.at("envs").elements]
         for entry in named:
             path = entry.text.rpartition("=")[2]
-            if path and _beside(kustomization, path) not in rendered.files:
+            if path and beside(kustomization, path) not in rendered.files:
                 hint = f"name a file of {kustomization.file.parent}/"
-                yield entry.refused(f"no file `{path}` is rendered there", hint)
+                there = "rendered there" if rendered.whole else "there"
+                yield entry.refused(f"no file `{path}` is {there}", hint)
+        for entry in _patch_entries(kustomization):
+            if beside(kustomization, entry.text) not in rendered.files:
+                text = f"no patch `{entry.text}` is there"
+                yield entry.refused(text, "name a file, or remove it")
 
 
 def unlisted_manifest(rendered: Rendered) -> Iterator[Found]:
     """A manifest that its kustomization does not name is never applied."""
-    for kustomization in rendered.of_kind("Kustomization"):
+    for kustomization in _kustomizations(rendered) if rendered.whole else ():
         told = [text.rpartition("=")[2] for text in kustomization.texts()]
-        named = {_beside(kustomization, text) for text in told}
+        named = {beside(kustomization, text) for text in told}
         for manifest in rendered.manifests:
-            kind, file = manifest.at("kind").text, manifest.file
+            kind, file = manifest.at("kind").text, real(manifest.file)
             neighbour = file.parent == kustomization.file.parent and file not in named
-            if neighbour and kind and kind != "Kustomization":
+            if neighbour and kind and not is_kustomization(manifest):
                 text = f"`{file.name}` is not listed and would not be applied"
                 yield kustomization.at("resources").refused(text, f"add `{file.name}`")
 
 
 def resource_listed_twice(rendered: Rendered) -> Iterator[Found]:
     """Kustomize refuses a manifest that it has read already."""
-    for kustomization in rendered.of_kind("Kustomization"):
+    for kustomization in _kustomizations(rendered):
         for entry in twice(kustomization.at("resources").elements):
             yield entry.refused(f"`{entry.text}` is listed twice", "remove one")
 
 
 def namespace_replaced(rendered: Rendered) -> Iterator[Found]:
-    """Kustomize moves every manifest to its own namespace, away from what names the old one."""
-    for kustomization, manifest in _applied(rendered):
+    """Kustomize moves every manifest to its own namespace, away from what names the old one.
+
+    In a rendered folder that is a slip; of overlays it is the use.
+    """
+    for kustomization, manifest in _applied(rendered) if rendered.whole else ():
         theirs, own = kustomization.at("namespace"), manifest.at("metadata", "namespace")
         if theirs.text and own.text and theirs.text != own.text:
             text = f"namespace `{theirs.text}` replaces `{own.text}` of {manifest.file.name}"
-            yield theirs.refused(text, "write the same namespace in both")
+            related = own, f"namespace `{own.text}`"
+            yield theirs.refused(text, "write the same namespace in both", related=related)
 
 
 def config_map_in_another_namespace(rendered: Rendered) -> Iterator[Found]:
     """A pod reads ConfigMaps of its own namespace only; it waits for ever for another's."""
-    for kustomization, manifest in _applied(rendered):
+    for kustomization, manifest in _applied(rendered) if rendered.whole else ():
         mounted = {
             volume.at("configMap", "name").text
             for volume in manifest.at("spec", "template", "spec", "volumes").elements
@@ -78,24 +86,46 @@ def runtime_renamed(rendered: Rendered) -> Iterator[Found]:
     """Kustomize renames a ServingRuntime, but not in `runtime`, a field it does not know."""
     used = [runtime_of(component, rendered) for component in components(rendered)]
     for kustomization, manifest in _applied(rendered):
-        if manifest.at("kind").text in RUNTIMES and manifest in used:
+        own = kustomization.at("configurations").given  # tells kustomize of more fields
+        if manifest.at("kind").text in RUNTIMES and manifest in used and not own:
             for key in ("namePrefix", "nameSuffix"):
                 if kustomization.at(key).text:
                     text = f"`{key}` renames the ServingRuntime, not what names it"
-                    yield kustomization.at(key).refused(text, "rename both by patches instead")
+                    related = manifest.at("metadata", "name"), "this runtime"
+                    hint = "rename both by patches instead"
+                    yield kustomization.at(key).refused(text, hint, related=related)
+
+
+def patches_of_the_old_words(rendered: Rendered) -> Iterator[Found]:
+    """Kustomize calls them deprecated: `patches` takes both kinds of patch.
+
+    Source: kustomize, api/types/kustomization.go, and its command `edit fix`.
+    """
+    for kustomization in _kustomizations(rendered):
+        for old in ("patchesStrategicMerge", "patchesJson6902"):
+            if kustomization.at(old).elements:
+                yield kustomization.at(old).warned(f"`{old}` is deprecated", "write `patches`")
+
+
+def _kustomizations(rendered: Rendered) -> Iterator[Node]:
+    return (manifest for manifest in rendered.manifests if is_kustomization(manifest))
+
+
+def _patch_entries(kustomization: Node) -> Iterator[Node]:
+    """The entries that name the file of a patch."""
+    for field in ("patches", "patchesJson6902"):
+        for entry in kustomization.at(field).elements:
+            if entry.at("path").text:
+                yield entry.at("path")
 
 
 def _applied(rendered: Rendered) -> Iterator[tuple[Node, Node]]:
     """Each kustomization with each rendered manifest that it applies."""
-    for kustomization in rendered.of_kind("Kustomization"):
-        listed = {_beside(kustomization, e.text) for e in kustomization.at("resources").elements}
+    for kustomization in _kustomizations(rendered):
+        listed = {beside(kustomization, e.text) for e in kustomization.at("resources").elements}
         for manifest in rendered.manifests:
-            if manifest.file in listed:
+            if real(manifest.file) in listed:
                 yield kustomization, manifest
-
-
-def _beside(kustomization: Node, path: str) -> PurePosixPath:
-    return PurePosixPath(posixpath.normpath(kustomization.file.parent / path))
 
 
 def _is_local_file(entry: str) -> bool:
@@ -110,4 +140,5 @@ RULES = (
     namespace_replaced,
     config_map_in_another_namespace,
     runtime_renamed,
+    patches_of_the_old_words,
 )

@@ -1,10 +1,12 @@
-"""Walk over rendered manifests by name; what is absent or of another type reads as empty."""
+"""Walk over manifests by name; what is absent or of another type reads as empty."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
+from typing import TypeGuard
 
-from generator.diagnostics import shown
+from generator.diagnostics import Severity, shown
 from generator.objectmeta import Refusal
 
 LONGEST = 150  # characters of a message
@@ -13,7 +15,11 @@ Found = tuple[PurePosixPath, Refusal]  # in which file, and what is wrong there
 
 @dataclass(frozen=True)
 class Node:
-    """A value of a manifest and its place; an absent value is a node that holds None."""
+    """A value of a manifest and its place; an absent value is a node that holds None.
+
+    `file` is the name that the manifest goes by: its path, or `<path>#<number>` where several
+    stand in one file.
+    """
 
     file: PurePosixPath
     path: tuple[str | int, ...]
@@ -51,7 +57,7 @@ class Node:
         """What a route of keys leads to."""
         value = self.value
         for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if _is_map(value) else None
         return Node(self.file, (*self.path, *keys), value)
 
     def texts(self) -> Iterator[str]:
@@ -64,21 +70,98 @@ class Node:
         if self.text:
             yield self.text
 
-    def refused(self, message: str, hint: str = "") -> Found:
-        """What a rule yields about this place; user text in it is kept short and on one line."""
-        return self.file, Refusal(self.path, shown(message, LONGEST), shown(hint, LONGEST))
+    def refused(
+        self,
+        message: str,
+        hint: str = "",
+        severity: Severity = "error",
+        related: "tuple[Node, str] | None" = None,
+    ) -> Found:
+        """What a rule yields about this place; user text in it is kept short and on one line.
+
+        `related` is another place that this one contradicts, and what it says.
+        """
+        told = shown(message, LONGEST), shown(hint, LONGEST)
+        others = []
+        if related and related[0].given:
+            place = related[0]
+            file = None if place.file == self.file else place.file
+            others = [(file, place.path, shown(related[1], LONGEST))]
+        return self.file, Refusal(self.path, *told, severity=severity, related=tuple(others))
+
+    def warned(
+        self, message: str, hint: str = "", related: "tuple[Node, str] | None" = None
+    ) -> Found:
+        """What a rule yields about what is taken, and then does not do what it seems to."""
+        return self.refused(message, hint, "warning", related)
 
 
-@dataclass(frozen=True)
+def _is_map(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether a value is a map; nearly all are dicts, and asking for that is quick."""
+    return type(value) is dict or isinstance(value, Mapping)
+
+
+@dataclass(frozen=True, eq=False)
 class Rendered:
-    """The manifests of one deployment, and the names of all its files."""
+    """The manifests of one deployment, and the paths of all its files.
+
+    `whole`: nothing else stands in the cluster, as far as we can tell. Of manifests that somebody
+    lints by the piece that is not known; what they name may be there already.
+    """
 
     manifests: tuple[Node, ...]
-    files: frozenset[PurePosixPath]
+    files: Container[PurePosixPath]
+    whole: bool = True
 
     def of_kind(self, *kinds: str) -> Iterator[Node]:
         """The manifests of some kinds."""
+        if len(kinds) == 1:
+            return iter(self._by_kind.get(kinds[0], ()))
         return (manifest for manifest in self.manifests if manifest.at("kind").text in kinds)
+
+    def of_group(self, group: str, *kinds: str) -> Iterator[Node]:
+        """The manifests of some kinds of one API group; `` is the core group."""
+        return (manifest for manifest in self.of_kind(*kinds) if group_of(manifest) == group)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for manifest in self.manifests:
+            found.setdefault(manifest.at("kind").text, []).append(manifest)
+        return found
+
+
+def group_of(manifest: Node) -> str:
+    """The API group of a manifest."""
+    return manifest.at("apiVersion").text.rpartition("/")[0]
+
+
+def namespace_of(manifest: Node) -> str:
+    """The namespace that a manifest names, or nothing."""
+    return manifest.at("metadata", "namespace").text
+
+
+def name_of(manifest: Node) -> str:
+    """The name of a manifest."""
+    return manifest.at("metadata", "name").text
+
+
+def real(file: PurePosixPath) -> PurePosixPath:
+    """The path of the file that a manifest of this name stands in."""
+    stem, mark, number = file.name.rpartition("#")
+    return file.with_name(stem) if mark and stem and number.isdecimal() else file
+
+
+def side_by_side(one: Node, other: Node, rendered: Rendered) -> bool:
+    """Whether two manifests certainly come into one namespace.
+
+    Of manifests linted by the piece, two that name no namespace may go to two: only those of one
+    folder are taken as going together.
+    """
+    if namespace_of(one) != namespace_of(other):
+        return False
+    together = real(one.file).parent == real(other.file).parent
+    return rendered.whole or bool(namespace_of(one)) or together
 
 
 def twice(nodes: tuple[Node, ...]) -> Iterator[Node]:

@@ -5,134 +5,44 @@ pkg/apis/{batch,apps}/validation/validation.go.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from generator.problem import did_you_mean
 from generator.resources import amount
-from generator.webhook_rules.graphs import Predictor, containers, predictors, server
 from generator.webhook_rules.nodes import Found, Node, Rendered, twice
-from generator.webhook_rules.services import (
-    RUNTIMES,
-    Component,
-    components,
-    main_container,
-    names,
-    runtime_of,
-)
+from generator.webhook_rules.podspecs import WORKLOADS, all_of, is_model, pods
 
-WORKLOADS = ("Job", "Deployment", "StatefulSet", "DaemonSet")
-LAST_PORT = 65_535
-# storage_initializer_injector.go of kserve mounts the model by itself.
-KSERVE_VOLUMES = ("kserve-provision-location", "kserve-pvc-source")
-KSERVE_MOUNT = "/mnt/models"
-# defaults.go and model_initializer_injector.go of seldon-core; the last is of one container each.
-SELDON_VOLUMES = ("seldon-podinfo", "kfserving-pvc-source")
-SELDON_MODEL_VOLUME = "provision-location"
-STOCK_RUNTIMES_WITHOUT_VOLUMES = ("kserve-tritonserver", "kserve-torchserve")  # config/runtimes
-
-
-@dataclass(frozen=True)
-class Pod:
-    """A pod that a manifest leads to, as far as that manifest writes it down.
-
-    `lent` are volumes that stand in another manifest of the same pod, `base` is the container of
-    the runtime below the model's; `whole` tells that nothing of the pod is out of sight. `brought`
-    are the volumes that an operator adds, `mounted` where KServe mounts its own, whatever its name.
-    """
-
-    containers: tuple[Node, ...]
-    volumes: tuple[Node, ...]
-    lent: tuple[Node, ...] = ()
-    base: Node | None = None
-    whole: bool = True
-    brought: tuple[str, ...] = KSERVE_VOLUMES
-    mounted: str | None = KSERVE_MOUNT
-
-
-def pods(rendered: Rendered) -> Iterator[Pod]:
-    """The pods that the manifests lead to."""
-    for manifest in rendered.of_kind(*WORKLOADS):
-        yield _plain_pod(manifest.at("spec", "template", "spec"))
-    for manifest in rendered.of_kind("Pod"):
-        yield _plain_pod(manifest.at("spec"))
-    for component in components(rendered):
-        yield _component_pod(component, rendered)
-        if component.spec.at("workerSpec").given:
-            yield _plain_pod(component.spec.at("workerSpec"))
-    for runtime in rendered.of_kind(*RUNTIMES):
-        yield _runtime_pod(runtime, rendered)
-        if runtime.at("spec", "workerSpec").given:
-            yield _plain_pod(runtime.at("spec", "workerSpec"))
-    for predictor in predictors(rendered):
-        yield from (_seldon_pod(pod, predictor) for pod in predictor.pods)
-
-
-def _plain_pod(spec: Node, lent: tuple[Node, ...] = ()) -> Pod:
-    containers = spec.at("containers").elements + spec.at("initContainers").elements
-    return Pod(containers, spec.at("volumes").elements, lent)
-
-
-def _component_pod(component: Component, rendered: Rendered) -> Pod:
-    runtime = runtime_of(component, rendered)
-    named = [model.at("runtime").text for model in component.models]
-    seen = runtime is not None or all(name in STOCK_RUNTIMES_WITHOUT_VOLUMES for name in named)
-    return Pod(
-        component.containers,
-        component.spec.at("volumes").elements,
-        runtime.at("spec", "volumes").elements if runtime else (),
-        main_container(runtime) if runtime else None,
-        whole=seen,
-    )
-
-
-def _seldon_pod(pod: Node, predictor: Predictor) -> Pod:
-    names = [container.at("name").text for container in containers(pod)]
-    served = [unit.at("name").text for unit in predictor.units if server(unit)]
-    models = (f"{name}-{SELDON_MODEL_VOLUME}" for name in names if name in served)
-    return replace(_plain_pod(pod.at("spec")), brought=(*SELDON_VOLUMES, *models), mounted=None)
-
-
-def _runtime_pod(runtime: Node, rendered: Rendered) -> Pod:
-    lent = [
-        volume
-        for component in components(rendered)
-        for model in component.models
-        if names(model.at("runtime").text, component.service, runtime)
-        for volume in component.spec.at("volumes").elements
-    ]
-    return _plain_pod(runtime.at("spec"), tuple(lent))
-
-
-def port_out_of_range(rendered: Rendered) -> Iterator[Found]:
-    """No pod starts whose ports lie outside 1 to 65535 [core]."""
-    for pod in pods(rendered):
-        for port in _all(pod.containers, "ports"):
-            number = port.at("containerPort").number
-            if number is not None and not 1 <= number <= LAST_PORT:
-                text = f"containerPort {number} is outside 1 to {LAST_PORT}"
-                yield port.at("containerPort").refused(text, "write the port that it listens on")
+LONG_RUNNING = WORKLOADS[1:]
+NOT_SOURCES = ("name", "$patch")
+WITH_MODES = ("configMap", "secret", "downwardAPI")
+MOST_MODE = 0o777
+OPERATORS = ("Equal", "Exists", "Lt", "Gt")  # the last two since 1.35, behind a feature gate
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def request_over_limit(rendered: Rendered) -> Iterator[Found]:
     """No pod starts that requests more than its limit [core]; a model's lie over its runtime's."""
     for pod in pods(rendered):
         for container in pod.containers:
-            base = pod.base if _is_model(container) else None
+            base = pod.base if is_model(container) else None
             for name in _resources(container):
                 request = _laid_over(container, base, "requests", name)
                 limit = _laid_over(container, base, "limits", name)
                 least, most = _amount(request), _amount(limit)
                 if least is not None and most is not None and least > most:
                     text = f"request {request.value} of {name} exceeds limit {limit.value}"
-                    place = limit if request.file != container.file else request
-                    yield place.refused(text, "lower the request, or raise the limit")
+                    of_runtime = request.file != container.file
+                    place, other = (limit, request) if of_runtime else (request, limit)
+                    related = other, f"the {'request' if of_runtime else 'limit'} stands here"
+                    hint = "lower the request, or raise the limit"
+                    yield place.refused(text, hint, related=related)
 
 
 def device_request_is_no_limit(rendered: Rendered) -> Iterator[Found]:
     """Devices such as GPUs are not shared: their request must equal their limit [core]."""
     for pod in pods(rendered):
         for container in pod.containers:
-            base = pod.base if _is_model(container) else None
+            base = pod.base if is_model(container) else None
             for name in container.at("resources", "requests").keys:
                 request = container.at("resources", "requests", name)
                 limit = _laid_over(container, base, "limits", name)
@@ -154,7 +64,7 @@ def mount_without_volume(rendered: Rendered) -> Iterator[Found]:
     """No pod starts that mounts a volume it does not have [core]; an operator adds the model's."""
     for pod in pods(rendered):
         known = [volume.at("name").text for volume in pod.volumes + pod.lent]
-        for mount in _all(pod.containers, "volumeMounts") if pod.whole else ():
+        for mount in all_of(pod.containers, "volumeMounts") if pod.whole else ():
             name, path = mount.at("name").text, mount.at("mountPath").text.rstrip("/")
             if name not in (*known, *pod.brought) and path != pod.mounted:
                 hint = f"add `{name}` to volumes"
@@ -171,16 +81,19 @@ def volume_name_twice(rendered: Rendered) -> Iterator[Found]:
 def container_name_twice(rendered: Rendered) -> Iterator[Found]:
     """No pod starts with two containers of one name [core]."""
     for pod in pods(rendered):
-        own = [container for container in pod.containers if not _is_model(container)]
+        own = [container for container in pod.containers if not is_model(container)]
         for name in twice(tuple(container.at("name") for container in own)):
             yield name.refused(f"two containers are named `{name.text}`", "rename one")
 
 
 def job_restart_policy(rendered: Rendered) -> Iterator[Found]:
     """A Job must say Never or OnFailure: the default of pods, Always, would never end [batch]."""
-    for job in rendered.of_kind("Job"):
-        policy = job.at("spec", "template", "spec", "restartPolicy")
-        if policy.value not in ("Never", "OnFailure"):
+    specs = [job.at("spec", "template", "spec") for job in rendered.of_kind("Job")]
+    for job in rendered.of_kind("CronJob"):
+        specs.append(job.at("spec", "jobTemplate", "spec", "template", "spec"))
+    for spec in specs:
+        policy = spec.at("restartPolicy")
+        if policy.value not in ("Never", "OnFailure") and spec.at("containers").elements:
             text = f"restartPolicy `{policy.text or 'Always'}` in a Job"
             yield policy.refused(text, "write `Never` or `OnFailure`")
 
@@ -189,6 +102,8 @@ def job_selector(rendered: Rendered) -> Iterator[Found]:
     """A Job makes its own selector and refuses another, unless told otherwise [batch]."""
     for job in rendered.of_kind("Job"):
         selector = job.at("spec", "selector")
+        if job.at("metadata", "uid").given:
+            continue  # as the cluster holds it
         if selector.given and job.at("spec", "manualSelector").value is not True:
             yield selector.refused("`selector` of a Job is made by the cluster", "remove it")
 
@@ -202,16 +117,147 @@ def selector_of_other_labels(rendered: Rendered) -> Iterator[Found]:
             if labels.at(key).value != selector.at(key).value:
                 text = f"label `{key}` of the selector is not that of the template"
                 hint = "give spec.template.metadata.labels the same value"
-                yield selector.at(key).refused(text, hint)
+                related = labels, "the template's labels"
+                yield selector.at(key).refused(text, hint, related=related)
 
 
-def _all(containers: tuple[Node, ...], key: str) -> Iterator[Node]:
-    for container in containers:
-        yield from container.at(key).elements
+def wrong_restart_policy(rendered: Rendered) -> Iterator[Found]:
+    """What runs for ever restarts for ever: another policy is refused [apps]."""
+    for workload in rendered.of_kind(*LONG_RUNNING):
+        policy = workload.at("spec", "template", "spec", "restartPolicy")
+        if policy.text and policy.text != "Always":
+            text = f"restartPolicy `{policy.text}` in a {workload.at('kind').text}"
+            yield policy.refused(text, "remove it: `Always` is the one that is taken")
 
 
-def _is_model(container: Node) -> bool:
-    return not isinstance(container.path[-1], int)
+def mount_path_twice(rendered: Rendered) -> Iterator[Found]:
+    """Two volumes of a container are not mounted at one path [core]."""
+    for pod in pods(rendered):
+        for container in pod.containers:
+            seen: dict[str, Node] = {}
+            for path in (m.at("mountPath") for m in container.at("volumeMounts").elements):
+                first = seen.setdefault(path.text, path)
+                if path.text and first is not path:
+                    text = f"two volumes are mounted at `{path.text}`"
+                    related = first, "the first of them"
+                    yield path.refused(text, "mount one elsewhere", related=related)
+
+
+def sub_path_outside(rendered: Rendered) -> Iterator[Found]:
+    """A part of a volume is named by a path below it [core]."""
+    for pod in pods(rendered):
+        for mount in all_of(pod.containers, "volumeMounts"):
+            path = mount.at("subPath")
+            if path.text.startswith("/") or ".." in path.text.split("/"):
+                yield path.refused(f"subPath `{path.text}` is not below the volume", "shorten it")
+
+
+def volume_of_two_sources(rendered: Rendered) -> Iterator[Found]:
+    """A volume is of one thing [core]."""
+    for pod in pods(rendered):
+        for volume in pod.volumes:
+            given = [k for k in volume.keys if k not in NOT_SOURCES and volume.at(k).given]
+            if len(given) > 1:
+                told = " and ".join(f"`{key}`" for key in given)
+                text = f"volume `{volume.at('name').text}` of {told}"
+                yield volume.at(given[1]).refused(text, "keep one")
+
+
+def negative_resources(rendered: Rendered) -> Iterator[Found]:
+    """No resources are requested below 0 [core]."""
+    for pod in pods(rendered):
+        for container in pod.containers:
+            for kind in ("requests", "limits"):
+                for name in container.at("resources", kind).keys:
+                    quantity = container.at("resources", kind, name)
+                    if str(quantity.value).startswith("-"):
+                        text = f"{name} {quantity.value} is negative"
+                        yield quantity.refused(text, "write 0 or more")
+
+
+def part_of_a_device(rendered: Rendered) -> Iterator[Found]:
+    """A GPU is given whole: a device is a whole number [core]."""
+    for pod in pods(rendered):
+        for container in pod.containers:
+            for kind in ("requests", "limits"):
+                for name in container.at("resources", kind).keys:
+                    quantity = container.at("resources", kind, name)
+                    size = _amount(quantity)
+                    is_device = "/" in name and "kubernetes.io/" not in name
+                    if is_device and size is not None and size.denominator != 1:
+                        text = f"{name} {quantity.value} is not a whole number"
+                        yield quantity.refused(text, "write a whole number")
+
+
+def pod_without_containers(rendered: Rendered) -> Iterator[Found]:
+    """A pod has a container [core]."""
+    for pod in pods(rendered):
+        if pod.plain and pod.spec and pod.spec.at("containers").value == []:
+            yield pod.spec.at("containers").refused("no containers", "add one")
+
+
+def negative_replicas(rendered: Rendered) -> Iterator[Found]:
+    """The number of replicas is 0 or more [apps]."""
+    for workload in rendered.of_group("apps", "Deployment", "StatefulSet", "ReplicaSet"):
+        replicas = workload.at("spec", "replicas")
+        if replicas.number is not None and replicas.number < 0:
+            yield replicas.refused(f"replicas {replicas.number} is negative", "write 0 or more")
+
+
+def selector_of_nothing(rendered: Rendered) -> Iterator[Found]:
+    """A workload selects its pods by a label at least [apps]."""
+    for workload in rendered.of_group("apps", *LONG_RUNNING):
+        selector = workload.at("spec", "selector")
+        terms = selector.at("matchLabels").keys or selector.at("matchExpressions").elements
+        if selector.given and not terms:
+            hint = "add matchLabels with the labels of the template"
+            yield selector.refused("an empty selector", hint)
+
+
+def file_mode_outside_octal(rendered: Rendered) -> Iterator[Found]:
+    """The modes of files are 0 to 0777, which is 511 [core]; `644` is decimal to YAML and JSON."""
+    for pod in pods(rendered):
+        for mode in (mode for volume in pod.volumes for mode in _modes(volume)):
+            if mode.number is not None and not 0 <= mode.number <= MOST_MODE:
+                text = f"{mode.path[-1]} {mode.number} is outside 0 to 0777, which is {MOST_MODE}"
+                yield mode.refused(text, _octal(mode.number))
+
+
+def bad_toleration(rendered: Rendered) -> Iterator[Found]:
+    """Tolerations are of known words, which go together in known ways [core]."""
+    for pod in pods(rendered):
+        for one in pod.spec.at("tolerations").elements if pod.spec else ():
+            operator, effect, value = one.at("operator"), one.at("effect"), one.at("value")
+            if operator.text and operator.text not in OPERATORS:
+                hint = did_you_mean(operator.text, OPERATORS[:2])
+                yield operator.refused(f"operator `{operator.text}` of a toleration", hint)
+            elif operator.text == "Exists" and value.text:
+                text = "`value` with operator Exists"
+                yield value.refused(text, "remove it", related=(operator, "Exists"))
+            elif not one.at("key").text and operator.text != "Exists":
+                yield one.refused("a toleration without `key`", "add it, or operator: Exists")
+            if effect.text and effect.text not in EFFECTS:
+                hint = did_you_mean(effect.text, EFFECTS)
+                yield effect.refused(f"effect `{effect.text}` of a toleration", hint)
+            elif one.at("tolerationSeconds").given and effect.text != "NoExecute":
+                text = "`tolerationSeconds` without effect NoExecute"
+                yield one.at("tolerationSeconds").refused(text, "write effect: NoExecute")
+
+
+def _modes(volume: Node) -> Iterator[Node]:
+    """The modes of the files of a volume."""
+    sources = [volume.at(kind) for kind in WITH_MODES]
+    for source in volume.at("projected", "sources").elements:
+        sources += [source.at(kind) for kind in WITH_MODES]
+    for source in (*sources, volume.at("projected")):
+        yield source.at("defaultMode")
+        yield from (item.at("mode") for item in source.at("items").elements)
+
+
+def _octal(number: int) -> str:
+    digits = str(number)
+    is_octal = len(digits) == 3 and not set(digits) & set("89-")
+    return f"write `0{digits}`" if is_octal else "write it as octal, such as 0644"
 
 
 def _resources(container: Node) -> list[str]:
@@ -236,7 +282,6 @@ def _amount(quantity: Node) -> Fraction | None:
 
 
 RULES = (
-    port_out_of_range,
     request_over_limit,
     device_request_is_no_limit,
     mount_without_volume,
@@ -245,4 +290,15 @@ RULES = (
     job_restart_policy,
     job_selector,
     selector_of_other_labels,
+    wrong_restart_policy,
+    mount_path_twice,
+    sub_path_outside,
+    volume_of_two_sources,
+    negative_resources,
+    part_of_a_device,
+    pod_without_containers,
+    negative_replicas,
+    selector_of_nothing,
+    file_mode_outside_octal,
+    bad_toleration,
 )

@@ -1,9 +1,10 @@
-"""Find the parts of an InferenceService that several rules are about."""
+"""Find the parts of what KServe and Knative serve that several rules are about."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
-from generator.webhook_rules.nodes import Node, Rendered
+from generator.webhook_rules.nodes import Node, Rendered, group_of, name_of, side_by_side
 
 MAIN_CONTAINER = "kserve-container"
 FRAMEWORKS = (  # predictor.go of kserve, PredictorSpec
@@ -20,18 +21,23 @@ FRAMEWORKS = (  # predictor.go of kserve, PredictorSpec
     "paddle",
 )
 RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
-MODES = {  # constants.go of kserve: the words, and those that its webhook rewrites
+MODES = {  # constants.go of kserve: the words, and the older ones that mean the same
     "Standard": "Standard",
     "RawDeployment": "Standard",
     "Knative": "Knative",
     "Serverless": "Knative",
     "ModelMesh": "ModelMesh",
 }
+KSERVE = "serving.kserve.io"
+KNATIVE = "serving.knative.dev"
 
 
 @dataclass(frozen=True)
 class Component:
-    """The predictor, a canary predictor, the transformer or the explainer of a service."""
+    """The predictor, a canary predictor, the transformer or the explainer of a service.
+
+    Or the one template of a Service of Knative's own.
+    """
 
     service: Node
     spec: Node
@@ -40,24 +46,40 @@ class Component:
     @property
     def mode(self) -> str:
         """`Standard` or `Knative` where the service says so, else what the cluster prefers."""
+        if group_of(self.service) == KNATIVE:
+            return "Knative"
         return MODES.get(annotation(self.service, "deploymentMode").text, "")
 
-    @property
+    @cached_property
     def models(self) -> tuple[Node, ...]:
         """`model`, or the older fields named after a framework."""
         fields = [self.spec.at(name) for name in FRAMEWORKS] if self.is_predictor else []
         return tuple(field for field in fields if field.given)
 
-    @property
+    @cached_property
     def containers(self) -> tuple[Node, ...]:
         """Every container that the component writes down, the model's first."""
         init = self.spec.at("initContainers").elements
         return (*self.models, *self.spec.at("containers").elements, *init)
 
 
+def inference_services(rendered: Rendered) -> Iterator[Node]:
+    """The InferenceServices of the API group that KServe has today."""
+    return rendered.of_group(KSERVE, "InferenceService")
+
+
 def components(rendered: Rendered) -> Iterator[Component]:
     """The components of every InferenceService."""
-    for service in rendered.of_kind("InferenceService"):
+    return iter(_components(rendered))
+
+
+@lru_cache(maxsize=2)  # every rule of KServe's asks for the same ones
+def _components(rendered: Rendered) -> tuple[Component, ...]:
+    return tuple(_find(rendered))
+
+
+def _find(rendered: Rendered) -> Iterator[Component]:
+    for service in inference_services(rendered):
         spec = service.at("spec")
         canaries = [canary.at("predictor") for canary in spec.at("canary").elements]
         for predictor in (spec.at("predictor"), *canaries):
@@ -67,25 +89,41 @@ def components(rendered: Rendered) -> Iterator[Component]:
                 yield Component(service, spec.at(name), is_predictor=False)
 
 
+def knative_services(rendered: Rendered) -> Iterator[Component]:
+    """The Services of Knative's own, as the one component that they are."""
+    for service in rendered.of_group(KNATIVE, "Service"):
+        yield Component(service, service.at("spec", "template", "spec"), is_predictor=False)
+
+
 def annotation(manifest: Node, name: str) -> Node:
     """An annotation of KServe's own."""
-    return manifest.at("metadata", "annotations", f"serving.kserve.io/{name}")
+    return manifest.at("metadata", "annotations", f"{KSERVE}/{name}")
+
+
+def runtimes(rendered: Rendered) -> Iterator[Node]:
+    """The manifests of runtimes, of a namespace or of the whole cluster."""
+    return rendered.of_kind(*RUNTIMES)
 
 
 def runtime_of(component: Component, rendered: Rendered) -> Node | None:
-    """The rendered runtime that a predictor names: the one of its name and namespace."""
+    """The runtime in sight that a predictor names: the one of its name and namespace.
+
+    None where two could be meant, as when several folders are linted at once.
+    """
     for model in component.models:
-        for runtime in rendered.of_kind(*RUNTIMES):
-            if names(model.at("runtime").text, component.service, runtime):
-                return runtime
+        name = model.at("runtime").text
+        found = [r for r in runtimes(rendered) if names(name, component.service, r, rendered)]
+        if found and (rendered.whole or len(found) == 1):
+            return found[0]
     return None
 
 
-def names(name: str, service: Node, runtime: Node) -> bool:
+def names(name: str, service: Node, runtime: Node, rendered: Rendered) -> bool:
     """Whether a service that names a runtime finds this one."""
+    if name != name_of(runtime):
+        return False
     anywhere = runtime.at("kind").text == "ClusterServingRuntime"
-    same = runtime.at("metadata", "namespace").text == service.at("metadata", "namespace").text
-    return name == runtime.at("metadata", "name").text and (anywhere or same)
+    return anywhere or side_by_side(service, runtime, rendered)
 
 
 def main_container(runtime: Node) -> Node | None:
