@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -32,6 +32,22 @@ _RANGES = {
     "uint64": (0, 2**64 - 1),
 }
 _FLOATS = ("float", "double")
+RULES: Mapping[str, str] = {
+    "config-pbtxt/syntax": "Triton reads config.pbtxt as protobuf text format, and refuses a model "
+    "whose config is none: https://protobuf.dev/reference/protobuf/textformat-spec/",
+    "config-pbtxt/unknown-field": "Triton refuses a config with a field that ModelConfig has not: "
+    "https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto",
+    "config-pbtxt/unknown-enum-value": "Triton refuses a word that is none of the enum's: "
+    "https://protobuf.dev/programming-guides/proto3/#enum",
+    "config-pbtxt/wrong-type": "Triton refuses a value of another type than the field's, and one "
+    "out of its range; a number that is none of an enum's it takes in silence: https://protobuf.dev/reference/protobuf/textformat-spec/#value",
+    "config-pbtxt/repeated-field": "Triton refuses a second value of a field that holds one, but "
+    "takes it where the first is the field's default.",
+    "config-pbtxt/exclusive-fields": "Triton refuses two fields of which a message holds one, like "
+    "dynamic_batching and sequence_batching: a `oneof` of model_config.proto.",
+}
+"""What `refusals` says of a text, by rule: why it matters, and its source."""
+_SYNTAX, _UNKNOWN, _ENUM, _TYPE, _REPEATED, _EXCLUSIVE = RULES
 _NICKNAMES = {  # what other systems call a data type, too far from Triton's word for difflib
     "TYPE_FLOAT": "TYPE_FP32",
     "TYPE_FLOAT16": "TYPE_FP16",
@@ -94,7 +110,7 @@ def refusals(text: str, root: str = "ModelConfig") -> Iterator[Refusal]:
     try:
         message = parse(text)
     except PbtxtError as error:
-        yield error.refusal
+        yield replace(error.refusal, rule=_SYNTAX)
         return
     yield from _message(message, table().messages[root], root)
 
@@ -117,6 +133,11 @@ def integer(scalar: Scalar) -> int:
     return sign * int(digits, 8 if digits[0] == "0" else 10)
 
 
+def number(scalar: Scalar) -> float:
+    """The value of a float that the check accepted."""
+    return float(re.sub(r"(?<=[0-9.])[fF]\Z", "", scalar.text))
+
+
 def is_true(scalar: Scalar) -> bool:
     """Whether a bool that the check accepted is true."""
     return scalar.text in _TRUE
@@ -128,7 +149,8 @@ def _message(message: Message, types: Mapping[str, FieldType], name: str) -> Ite
     for field in message.fields:
         if field.name not in types:
             text = f"unknown field `{_shown(field.name)}` of `{name}`"
-            yield Refusal(field.line, field.column, text, _did_you_mean(field.name, types))
+            hint = _did_you_mean(field.name, types)
+            yield Refusal(field.line, field.column, text, hint, _UNKNOWN)
             continue
         wanted = types[field.name]
         if not wanted.repeated:
@@ -140,16 +162,18 @@ def _message(message: Message, types: Mapping[str, FieldType], name: str) -> Ite
 def _place(field: Field, wanted: FieldType, taken: dict[str, str], name: str) -> Iterator[Refusal]:
     """Yield a second value where a message has room for one, and take the place otherwise."""
     other = taken.setdefault(wanted.oneof or field.name, "")
+    rule = _REPEATED
     if field.bracketed:
-        problem = f"`{field.name}` takes one value, not a list"
+        problem, rule = f"`{field.name}` takes one value, not a list", _TYPE
     elif other == field.name:
         problem = f"`{field.name}` is given twice"
     elif other:
+        rule = _EXCLUSIVE
         problem = f"`{field.name}` excludes `{other}`: `{name}` takes one of them"
     else:
         taken[wanted.oneof or field.name] = field.name
         return
-    yield Refusal(field.line, field.column, problem)
+    yield Refusal(field.line, field.column, problem, rule=rule)
 
 
 def _value(value: Scalar | Message, wanted: FieldType, field: str) -> Iterator[Refusal]:
@@ -158,14 +182,14 @@ def _value(value: Scalar | Message, wanted: FieldType, field: str) -> Iterator[R
     if types is None:
         if isinstance(value, Message):
             takes = f"`{field}` takes {_wording(wanted.type)}, not a message"
-            yield Refusal(value.line, value.column, takes)
+            yield Refusal(value.line, value.column, takes, rule=_TYPE)
         else:
             yield from _scalar(value, wanted.type, field)
     elif isinstance(value, Message):
         yield from _message(value, types, field if wanted.key else wanted.type)
     else:
         takes = f"`{field}` takes a message in braces, not {_as_written(value)}"
-        yield Refusal(value.line, value.column, takes)
+        yield Refusal(value.line, value.column, takes, rule=_TYPE)
 
 
 def _fields(wanted: FieldType) -> Mapping[str, FieldType] | None:
@@ -177,18 +201,19 @@ def _fields(wanted: FieldType) -> Mapping[str, FieldType] | None:
 
 def _scalar(value: Scalar, wanted: str, field: str) -> Iterator[Refusal]:
     """Yield what is wrong with a value that is not a message."""
-    hint = ""
+    hint, rule = "", _TYPE
     if wanted in table().enums and value.kind == "word":
         values = table().enums[wanted]
         if value.text in values:
             return
+        rule = _ENUM
         problem = f"unknown enum value `{_shown(value.text)}` of `{wanted}`"
         hint = _did_you_mean(value.text, values)
     elif not _fits(value, wanted):
         problem = f"`{field}` takes {_wording(wanted)}, not {_as_written(value)}"
     else:
         return
-    yield Refusal(value.line, value.column, problem, hint)
+    yield Refusal(value.line, value.column, problem, hint, rule)
 
 
 def _fits(value: Scalar, wanted: str) -> bool:
@@ -263,7 +288,7 @@ def _plain(value: Scalar | Message, wanted: FieldType) -> object:
     if wanted.type == "bool":
         return is_true(value)
     if wanted.type in _FLOATS:
-        return float(re.sub(r"(?<=[0-9.])[fF]\Z", "", value.text))
+        return number(value)
     if wanted.type in table().enums and value.kind == "number":
         names = {number: name for name, number in table().enums[wanted.type].items()}
         return names[integer(value)]

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, NoReturn
 
+from generator.diagnostics import Severity
+
 DEPTH_LIMIT = 100  # ModelConfig nests 7 deep; a limit keeps hostile text from exhausting the stack
 
 _TOKEN = re.compile(
@@ -35,12 +37,18 @@ _CLOSING = {"{": "}", "<": ">"}
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why Triton would not take a text, and where; line and column start at 1."""
+    """Why Triton would not take a text, and where; line and column start at 1.
+
+    `rule` is the name of the rule that says so; what a warning is about Triton takes, and does
+    nothing with.
+    """
 
     line: int
     column: int
     message: str
     hint: str = ""
+    rule: str = ""
+    severity: Severity = "error"
 
 
 class PbtxtError(ValueError):
@@ -134,7 +142,8 @@ def _tokens(text: str) -> Iterator[_Token]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            _refuse(line, at - line_start + 1, _unexpected(text[at]))
+            hint = "fill the template's variable in first" if text[at] in "$%" else ""
+            _refuse(line, at - line_start + 1, _unexpected(text[at]), hint)
         kind, at = match.lastgroup or "", match.end()
         if kind != "blank":
             yield _Token(kind, match[0], line, match.start() - line_start + 1)
@@ -266,5 +275,5 @@ def _unescaped(token: _Token) -> bytes:
     return _ESCAPE.sub(decoded, content)
 
 
-def _refuse(line: int, column: int, message: str) -> NoReturn:
-    raise PbtxtError(Refusal(line, column, message))
+def _refuse(line: int, column: int, message: str, hint: str = "") -> NoReturn:
+    raise PbtxtError(Refusal(line, column, message, hint))

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.model_config import Table, read, refusals, table
+from generator.model_config import RULES, Table, read, refusals, table
 from generator.pbtxt import PbtxtError, Refusal
 
 CIFAR10 = """
@@ -142,7 +143,26 @@ def test_reading_a_refused_config_raises_its_first_refusal() -> None:
     ],
 )
 def test_refuses_what_protobuf_refuses(text: str, column: int, message: str, hint: str) -> None:
-    assert only(text) == Refusal(1, column, message, hint)
+    assert replace(only(text), rule="") == Refusal(1, column, message, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("input {", "syntax"),
+        ("nme: 'x'", "unknown-field"),
+        ("input { data_type: TYPE_FLOAT }", "unknown-enum-value"),
+        ("name: 5", "wrong-type"),
+        ("input: 5", "wrong-type"),
+        ("name { }", "wrong-type"),
+        ("name: [ 'x' ]", "wrong-type"),
+        ("name: '' name: ''", "repeated-field"),
+        ("dynamic_batching { } sequence_batching { }", "exclusive-fields"),
+    ],
+)
+def test_names_the_rule_of_a_refusal(text: str, rule: str) -> None:
+    assert only(text).rule == f"config-pbtxt/{rule}"
+    assert only(text).rule in RULES
 
 
 @pytest.mark.parametrize("number", ["0", "-0", "7", "010", "0x1F", "0X1f", "-2147483648"])
@@ -191,9 +211,10 @@ def test_tells_every_refusal_in_the_order_of_the_text() -> None:
 
 
 def test_text_that_cannot_be_read_is_refused_once() -> None:
-    assert only("nme: 'x'\ninput {") == Refusal(
-        2, 8, "expected a field name or `}`, found the end of the text"
-    )
+    refusal = only("nme: 'x'\ninput {")
+
+    assert (refusal.line, refusal.column) == (2, 8)
+    assert refusal.message == "expected a field name or `}`, found the end of the text"
 
 
 def test_a_part_of_a_config_can_be_checked_alone() -> None:

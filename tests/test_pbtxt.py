@@ -123,6 +123,11 @@ def test_refuses_what_is_not_text_format(text: str, line: int, column: int, mess
     assert refusal(text) == Refusal(line, column, message)
 
 
+@pytest.mark.parametrize("text", ["name: ${name}", "name: 'x' %dims%"])
+def test_a_template_is_told_to_be_filled_in_first(text: str) -> None:
+    assert refusal(text).hint == "fill the template's variable in first"
+
+
 def test_refuses_text_that_nests_too_deep() -> None:
     parse("a{" * DEPTH_LIMIT + "}" * DEPTH_LIMIT)
 

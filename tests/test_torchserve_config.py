@@ -29,7 +29,7 @@ from generator.render import render
 from generator.targets.torchserve.config import REPLACEABLE, config_values
 from generator.targets.torchserve.options import Options, PrebuiltArchive
 from generator.targets.torchserve.service import describe
-from generator.torchserve_config import refusals, settings_problems
+from generator.torchserve_config import RULES, WARNINGS, refusals, settings_problems
 from generator.torchserve_config.values import table
 
 ENTRY = {
@@ -105,7 +105,27 @@ def test_takes_a_good_config() -> None:
         ("zzz=1", "unknown key `zzz`: TorchServe ignores it", "leave it out"),
         ("python=3", "TorchServe does not take `python` from config.properties", "passes its own"),
         ("debug=yes", "`debug` takes true or false, not `yes`", ""),
-        ("debug=True", "`debug` takes true or false, not `True`", ""),
+        ("ipex_enable=True", "`ipex_enable` takes true or false, not `True`", ""),
+        ("metrics_mode=prom", "`metrics_mode` is log or prometheus or legacy, not `prom`", ""),
+        ("blacklist_env_vars=*KEY*", "`blacklist_env_vars` repeats nothing with `*`", "write `.*`"),
+        ("blacklist_env_vars=A|*KEY", "`blacklist_env_vars` repeats nothing with `*`", ""),
+        ("NUM_WORKERS=1", "unknown key `NUM_WORKERS`: TorchServe", "default_workers_per_model"),
+        (
+            "private_key_file=key.pem",
+            "`private_key_file` without `certificate_file`",
+            "certificate",
+        ),
+        ("keystore_pass=changeit", "`keystore_pass` without `keystore` has no effect", "keystore"),
+        (
+            "enable_grpc_ssl=true",
+            "`enable_grpc_ssl` without `private_key_file` and `certificate_file`",
+            "give both",
+        ),
+        (
+            "debug=True\ndefault_workers_per_model=4",
+            "`default_workers_per_model` is not read with debug=true",
+            "leave one",
+        ),
         ("io_ratio=0", "`io_ratio` takes a whole number from 1 to 100, not `0`", ""),
         (
             "max_request_size=3e9",
@@ -149,14 +169,23 @@ def test_takes_a_good_config() -> None:
             "`service_envelope` takes body or json or kserve or kservev2, not `v2`",
             "",
         ),
+        (
+            "service_envelope=kfserving",
+            "`service_envelope` takes body or json or kserve or kservev2, not `kfserving`",
+            "did you mean `kserve",
+        ),
         ("models={", "`models` is no JSON: Expecting property name enclosed in double quotes", ""),
-        ("debug true", "no line of the form key=value", "launcher"),
-        ("debug:true", "no line of the form key=value", "launcher"),
+        ("debug tru", "`debug` takes true or false, not `tru`", ""),
+        (
+            "model_store: /a",
+            "`model_store` without `=`: TorchServe's launcher",
+            "write key=value",
+        ),
         ("debug=true ", "white space at the end is part of the value", "remove it"),
-        ("cors_allowed_origin=a\\", "the line goes on in the next one", "double the backslash"),
+        ("vmargs=-Xmx1g \\\n -Da=b", "`vmargs` goes on in the next line, where", "join the lines"),
         ("cors_allowed_origin=é", "TorchServe reads other characters than ASCII", "\\uXXXX"),
         ("cors_allowed_origin=\\u12", "`\\u` without four hexadecimal digits", ""),
-        ("vmargs=-Da=\\\\", "a backslash in `vmargs`, which is read with and without", "without"),
+        ("vmargs=-Da=\\\\", "a backslash in `vmargs`, which TorchServe's launcher", "without"),
         ("job_queue_size=1", "`job_queue_size` stands in line 5 too", "leave one of them"),
         ("load_models=all", "`load_models` is not read beside `model_snapshot`", "leave it out"),
         (
@@ -184,8 +213,9 @@ def test_takes_a_good_config() -> None:
 def test_refuses_a_line(line: str, message: str, hint: str) -> None:
     [refusal, *_] = refusals(f"{CONFIG}{line}\n")
 
-    assert (refusal.line, hint in refusal.hint) == (8, True)
+    assert (refusal.line, hint in refusal.hint) == (8 + ("\ndef" in line), True)
     assert refusal.message.startswith(message)
+    assert refusal.rule in RULES
 
 
 @pytest.mark.parametrize(
@@ -203,6 +233,16 @@ def test_refuses_a_line(line: str, message: str, hint: str) -> None:
         "cors_allowed_origin=a\\\\\\u00e9\\=b",
         "vmargs=-Xmx1g -Da=b",
         "metrics_mode=prometheus",
+        "metrics_mode=Prometheus",
+        "prefer_direct_buffer=True",
+        "default_workers_per_model: 2",
+        "default_workers_per_model 2",
+        "cors_allowed_origin=a\\\n    b",
+        'models={\\\n  "m": {\\\n  "1.0": {"minWorkers": 1, "maxWorkers": 1}\\\n  }\\\n}',
+        "blacklist_env_vars=.*USERNAME.*|.*PASSWORD.*|(?i)key|[*+]|\\\\*",
+        "allowed_urls=https://s3.amazonaws.com/.*,https://torchserve.pytorch.org/.*",
+        "private_key_file=key.pem\ncertificate_file=certs.pem\nenable_grpc_ssl=true",
+        "keystore=k.p12\nkeystore_pass=changeit\nkeystore_type=PKCS12",
     ],
 )
 def test_takes_a_line(line: str) -> None:
@@ -216,6 +256,143 @@ def test_refuses_tokens_that_open_nothing() -> None:
     assert refused(f"{text}management_address=http://0.0.0.0:8080\n") == [
         (7, "no token opens a management API at the address of inference")
     ]
+
+
+def test_tokens_open_an_api_at_a_socket_of_its_own() -> None:
+    text = "inference_address=unix:/tmp/a.sock\nmanagement_address=unix:/tmp/b.sock\n"
+
+    assert refused(text) == []
+    assert refused(text.replace("b.sock", "a.sock")) == [
+        (2, "no token opens a management API at the address of inference")
+    ]
+
+
+def test_lines_that_go_on_are_one_line_of_the_first_number() -> None:
+    text = "# a comment does not go on \\\ndebug=\\\n\\\n   maybe\nzzz=1"
+
+    assert refused(text) == [
+        (2, "`debug` takes true or false, not `maybe`"),
+        (5, "unknown key `zzz`: TorchServe ignores it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "end_column"),
+    [
+        ("debug=maybe", 7, 12),
+        ("  debug = maybe", 11, 16),
+        ("  zzz = maybe", 3, 6),
+        ("debug=true\ndebug=true", 1, 6),
+        ("debug=\\\nmaybe", 7, 8),
+        ("models", 1, 7),
+        ("grpc_inference_port=7071", 1, 25),
+    ],
+)
+def test_points_at_the_key_or_the_value(text: str, column: int, end_column: int) -> None:
+    [refusal] = refusals(text)
+
+    assert (refusal.column, refusal.end_column) == (column, end_column)
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("zzz=1", "warning"),
+        ("metrics_format=prometheus", "warning"),
+        ("metrics_mode=prom", "warning"),
+        (f"model_snapshot={snapshot()}".replace('"', '\\"'), "warning"),
+        ("vmargs=-Da\\=b", "error"),
+        (f"load_models=all\nmodel_snapshot={snapshot()}", "warning"),
+        ("debug=maybe", "error"),
+        ("job_queue_size=x", "error"),
+        ("grpc_inference_port=7071", "error"),
+    ],
+)
+def test_what_has_no_effect_is_a_warning(text: str, severity: str) -> None:
+    assert {refusal.severity for refusal in refusals(text)} == {severity}
+
+
+def test_a_count_of_zero_is_an_error() -> None:
+    text = f"model_snapshot={snapshot_of({'mnist': {'1.0': ENTRY}}, modelCount=0)}"
+
+    [refusal] = refusals(text)
+
+    assert (refusal.severity, refusal.message.endswith(": none starts")) == ("error", True)
+
+
+ALL = "\n".join(
+    [
+        "debug=true ",
+        "debug=true",
+        "cors_allowed_origin=\\u12é",
+        "zzz=1",
+        "python=3",
+        "metrics_mode=x",
+        "vmargs: -Xmx1g",
+        "inference_address=x",
+        "blacklist_env_vars=*",
+        "models={",
+        f"model_snapshot={snapshot(zzz=1)}",
+    ]
+)
+TOGETHER = "\n".join(
+    [
+        "inference_address=http://0.0.0.0:8080",
+        "management_address=http://0.0.0.0:8080",
+        "grpc_inference_port=7071",
+        "debug=true",
+        "default_workers_per_model=2",
+        "load_models=all",
+        "certificate_file=a.pem",
+        "enable_grpc_ssl=true",
+        "service_envelope=kserve",
+        f"model_snapshot={snapshot(minWorkers=1)}",
+    ]
+)
+
+
+def test_every_rule_is_named_by_a_refusal() -> None:
+    texts = (ALL, TOGETHER, f"model_snapshot={snapshot(minWorkers=9)}")
+    found = [refusal for text in texts for refusal in refusals(text)]
+
+    own = {rule for rule in RULES if rule.startswith("config-properties/")}
+    assert {refusal.rule for refusal in found} == own
+    assert {refusal.rule for refusal in found if refusal.severity == "warning"} <= WARNINGS
+
+
+def test_a_message_is_one_short_line_whatever_the_names() -> None:
+    [refusal] = refusals('models={"a\\\\n' + "b" * 5000 + '": {}}')
+
+    assert refusal.message.isprintable()
+    assert len(refusal.message) <= 300
+
+
+def test_a_warning_does_not_hide_a_contradiction() -> None:
+    assert refused("zzz=1\ngrpc_inference_port=7071") == [
+        (1, "unknown key `zzz`: TorchServe ignores it"),
+        (2, "`grpc_inference_port` and `grpc_management_port` are on one port, 7071"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ("[]", "`models` is no map"),
+        ('{"m": {"1.0": {"minworkers": 1}}}', "model `m` 1.0 has no field `minworkers`"),
+        ('{"m": {"1.0": {"batchSize": 0}}}', "`batchSize` of model `m` 1.0 takes a whole number"),
+        ('{"m": {"1.0": {"minWorkers": 3, "maxWorkers": 2}}}', "model `m` 1.0 has minWorkers 3 ab"),
+        ('{"m": {"1.0": {"batchSize": 8, "maxBatchDelay": 0}}}', "model `m` 1.0 with maxBatchDela"),
+    ],
+)
+def test_refuses_models(models: str, message: str) -> None:
+    [(line, found)] = refused(f"models={models}")
+
+    assert line == 1
+    assert found.startswith(message)
+
+
+def test_models_may_say_as_little_as_they_like() -> None:
+    assert refused('models={"m": {"1.0": {"batchSize": 8}, "2.0": {"maxWorkers": 4}}}') == []
 
 
 ONE = "model `mnist` 1.0"
@@ -272,6 +449,11 @@ def test_refuses_a_snapshot(text: str, message: str) -> None:
     assert found.startswith(message)
 
 
+@pytest.mark.parametrize("name", ["mnist", "mnist-1.0", "mnist.tar.gz"])
+def test_takes_a_folder_that_is_no_archive(name: str) -> None:
+    assert refused(f"model_snapshot={snapshot(marName=name)}") == []
+
+
 def test_takes_a_snapshot_without_batching_or_with_a_second_version() -> None:
     other = ENTRY | {"defaultVersion": False}
 
@@ -291,6 +473,8 @@ def test_reads_any_text_without_a_traceback(text: str) -> None:
     refusals(text)
     refusals(f"model_snapshot={text}")
     refusals(f"inference_address={text}")
+    refusals(f"models={text}\\")
+    refusals(f"blacklist_env_vars={text}")
 
 
 def as_java(value: str) -> str:

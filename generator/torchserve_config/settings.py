@@ -39,7 +39,7 @@ def settings_problems(settings: Mapping[str, Setting]) -> Iterator[tuple[str, st
             yield key, f"`{key}` follows from the spec", _FROM_THE_SPEC[key]
             continue
         for fault in faults(key, _as_read(value)):
-            yield key, *fault
+            yield key, fault.message, fault.hint
 
 
 def _as_read(value: Setting) -> str:

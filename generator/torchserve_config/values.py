@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import re
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from generator.diagnostics import Severity
 from generator.shipped import shipped
 
 _ADDRESS = re.compile(r"(?:https?://(?P<host>[^:^/]+)(?::(?P<port>[0-9]+))?|unix:/.*)", re.I)
+_DANGLING = re.compile(r"(?:^|[|(])(?P<mark>[*+?])(?<!\(\?)")  # `(?` opens a group
 _DEFAULT_PORTS = {  # org.pytorch.serve.util.Connector, where an address gives none: http, https
     "inference_address": (80, 443),
     "management_address": (8081, 8444),
@@ -24,10 +27,15 @@ _LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
 
 class Fault(NamedTuple):
-    """What is wrong with a setting, and what to write instead."""
+    """What is wrong with a setting, what to write instead, and which rule says so.
+
+    What a warning is about TorchServe reads, and does nothing with.
+    """
 
     message: str
     hint: str = ""
+    rule: str = "value-of-another-type"
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True)
@@ -82,11 +90,16 @@ def fault(name: str, value: str, wanted: str) -> Fault | None:
     kind, *words = wanted.split()
     if kind == "address":
         return _address_fault(name, value)
-    if wanted == "json":
-        return _json_fault(name, value)
+    if kind == "pattern":
+        return _pattern_fault(name, value)
+    if kind == "word" and value.replace(" ", "").lower() not in words[1:]:
+        text = f"{name} is {' or '.join(words[1:])}, not `{shown(value)}`: TorchServe takes log"
+        return Fault(text, rule="unknown-word", severity="warning")
     fits = {
-        "archive": re.fullmatch(r"[^/\\]+\.mar", value) is not None,
-        "boolean": value in ("true", "false"),
+        # A folder serves too; of a .zip TorchServe says "not in the .gz format", and stops [ran].
+        "archive": re.fullmatch(r"(?!.*\.zip$)[^/\\]+", value) is not None,
+        "boolean": value.lower() in ("true", "false"),  # Boolean.parseBoolean minds no case
+        "flag": value in ("true", "false"),  # what workers read minds it
         "host": _is_host(value),
         "number": re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is not None,
         "one": value in words[1:],
@@ -96,7 +109,9 @@ def fault(name: str, value: str, wanted: str) -> Fault | None:
         fits[kind] = _is_whole(value, *_range(kind, words))
     if fits.get(kind, True):
         return None
-    return Fault(f"{name} takes {_wording(kind, words)}, not `{shown(value)}`")
+    near = difflib.get_close_matches(value, words, 1, 0.5) if kind == "one" else []
+    hint = f"did you mean `{near[0]}`?" if near else ""
+    return Fault(f"{name} takes {_wording(kind, words)}, not `{shown(value)}`", hint)
 
 
 def shown(value: str) -> str:
@@ -112,8 +127,9 @@ def _wording(kind: str, words: list[str]) -> str:
     if kind in _LARGEST:
         return "a whole number from {} to {}".format(*_range(kind, words))
     return {
-        "archive": "the name of a .mar file in the model store",
+        "archive": "the name of a .mar file, or of a folder, in the model store",
         "boolean": "true or false",
+        "flag": "true or false",
         "host": "an IP address or a host name",
         "number": "a number",
         "one": " or ".join(words[1:]),
@@ -136,22 +152,28 @@ def _is_host(value: str) -> bool:
 
 
 def _address_fault(name: str, value: str) -> Fault | None:
+    rule = "unusable-address"
     if match := _ADDRESS.fullmatch(value):
         port = match["port"]
         if port is None or _is_whole(port, 1, _LARGEST_HTTP_PORT):
             return None
-        return Fault(f"port {shown(port)} of {name} is not from 1 to {_LARGEST_HTTP_PORT}")
+        text = f"port {shown(port)} of {name} is not from 1 to {_LARGEST_HTTP_PORT}"
+        return Fault(text, rule=rule)
     bare = value.rstrip("/")
     if bare != value and _ADDRESS.fullmatch(bare):
-        return Fault(f"{name} ends in a slash, at which TorchServe stops", f"write {bare}")
+        text = f"{name} ends in a slash, at which TorchServe stops"
+        return Fault(text, f"write {bare}", rule)
     if _ADDRESS.fullmatch(f"http://{value}"):
-        return Fault(f"{name} has no scheme, at which TorchServe stops", f"write http://{value}")
-    return Fault(f"`{shown(value)}` is no address", "write http://<host>:<port>")
+        text = f"{name} has no scheme, at which TorchServe stops"
+        return Fault(text, f"write http://{value}", rule)
+    return Fault(f"`{shown(value)}` is no address", "write http://<host>:<port>", rule)
 
 
-def _json_fault(name: str, value: str) -> Fault | None:
-    try:
-        json.loads(value)
-    except (ValueError, RecursionError) as error:
-        return Fault(f"{name} is no JSON: {error}")
+def _pattern_fault(name: str, value: str) -> Fault | None:
+    """Java stops at a repetition of nothing; what else it reads of a pattern is not told here."""
+    if "[" in value or "\\" in value:  # where a mark may stand for itself
+        return None
+    if dangling := _DANGLING.search(value):
+        text = f"{name} repeats nothing with `{dangling['mark']}`, at which TorchServe stops"
+        return Fault(text, f"write `.{dangling['mark']}`", "dangling-repetition")
     return None

@@ -207,6 +207,8 @@ def test_a_count_of_zero_starts_no_model(store: Path) -> None:
         ("number_of_netty_threads=4 ", 'For input string: "4 "'),
         ("cors_allowed_origin=\\u12", "Malformed \\uxxxx encoding"),
         ("number_of_gpu=1\\\n2 x", 'For input string: "12 x"'),
+        ("blacklist_env_vars=*KEY*", "Dangling meta character '*' near index 0"),
+        ("enable_grpc_ssl=true", "NullPointerException"),
     ],
 )
 def test_what_it_stops_at_is_refused(line: str, words: str, store: Path) -> None:
