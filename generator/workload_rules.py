@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from generator.document import Pointer
-from generator.problem import Problem, did_you_mean
+from generator.problem import Problem, did_you_mean, says
 from generator.project import Project, ReplicaRange
 from generator.target import TargetRule
 from generator.workload import PERF, Workload
@@ -47,18 +47,28 @@ def perf_without_namespace(project: Project, _workload: Workload) -> Iterator[Pr
 
 
 def scale_to_zero_without_knative(project: Project, workload: Workload) -> Iterator[Problem]:
-    """Only Knative starts a replica when a request comes in."""
+    """Only Knative starts a replica when a request comes in.
+
+    Elsewhere a service without replicas answers nobody, until somebody scales it by hand.
+    """
     if workload.scaler == "knative":
         return
     for pointer, replicas in _replicas(project):
         if replicas.min == 0:
             hint = _or("set it to 1", workload)
-            yield Problem((*pointer, "min"), f"{workload.mode} cannot scale to zero", hint)
+            message, related = f"{workload.mode} cannot scale to zero", _mode(workload)
+            yield Problem((*pointer, "min"), message, hint, related=related)
 
 
 def _or(hint: str, workload: Workload) -> str:
     """The hint, and the other scaler where there is one."""
     return f"{hint}, or {workload.other_mode}" if workload.other_mode else hint
+
+
+def _mode(workload: Workload) -> tuple[tuple[Pointer, str]]:
+    """What chose the mode, where the spec says it."""
+    key = "platform" if workload.mode.startswith("platform ") else "deployment_mode"
+    return ((("targets", workload.target, key), f"{workload.mode} is chosen here"),)
 
 
 def _replicas(project: Project) -> Iterator[tuple[Pointer, ReplicaRange]]:
@@ -81,26 +91,37 @@ def metric_not_offered(project: Project, workload: Workload) -> Iterator[Problem
     if autoscaling.metric not in offered:
         message = f"{workload.mode} cannot scale by {autoscaling.metric}"
         hint = _or(f"choose {' or '.join(offered)}", workload)
-        yield Problem(("serving", "autoscaling", "metric"), message, hint)
+        at: Pointer = ("serving", "autoscaling", "metric")
+        yield Problem(at, message, hint, related=_mode(workload))
 
 
 def replicas_never_reached(project: Project, workload: Workload) -> Iterator[Problem]:
-    """Without Knative there is no autoscaler unless one is asked for."""
+    """Without Knative there is no autoscaler unless one is asked for.
+
+    The service would stay at its least number of replicas, whatever the load.
+    """
     if workload.scaler == "knative" or project.serving.autoscaling:
         return
     for pointer, replicas in _replicas(project):
         if replicas.max > replicas.min > 0:
             message = f"max {replicas.max} is never reached: nothing scales {workload.mode}"
             hint = f"add serving.autoscaling, or set max to {replicas.min}"
-            yield Problem((*pointer, "max"), message, hint)
+            related = (says((*pointer, "min"), replicas.min), *_mode(workload))
+            yield Problem((*pointer, "max"), message, hint, related=related)
 
 
 def autoscaling_without_room(project: Project, _workload: Workload) -> Iterator[Problem]:
-    """An autoscaler whose least is its most has nothing to do."""
+    """An autoscaler whose least is its most has nothing to do.
+
+    The load it is asked to follow would change nothing.
+    """
     if project.serving.autoscaling and all(r.min >= r.max for _, r in _replicas(project)):
         most = project.serving.replicas.max
         message = f"autoscaling has no room: replicas are {most} to {most}"
-        yield Problem(("serving", "autoscaling"), message, "raise serving.replicas.max")
+        at: Pointer = ("serving", "replicas")
+        related = (says((*at, "min"), most), says((*at, "max"), most))
+        hint = "raise serving.replicas.max"
+        yield Problem(("serving", "autoscaling"), message, hint, related=related)
 
 
 def images_missing(project: Project, workload: Workload) -> Iterator[Problem]:
@@ -117,14 +138,15 @@ def images_missing(project: Project, workload: Workload) -> Iterator[Problem]:
 
 
 def image_named_twice(_project: Project, workload: Workload) -> Iterator[Problem]:
-    """The image that is pushed last replaces the other."""
+    """The image that is pushed last replaces the other, and runs in the other's place too."""
     seen: dict[str, str] = {}
     for component, name in workload.image_names.items():
         other = seen.setdefault(name, component)
         if other != component:
-            at: Pointer = ("targets", workload.target, "names", "images", component)
+            at: Pointer = ("targets", workload.target, "names", "images")
             message = f"the {component} image has the name of the {other} image"
-            yield Problem(at, message, "name it otherwise")
+            related = (((*at, other), f"the {other} image is named here"),)
+            yield Problem((*at, component), message, "name it otherwise", related=related)
 
 
 def unknown_component(project: Project, workload: Workload) -> Iterator[Problem]:
@@ -134,13 +156,17 @@ def unknown_component(project: Project, workload: Workload) -> Iterator[Problem]
         if name not in known:
             hint = did_you_mean(name, known) if known else "only run_in: component has components"
             message = f"there is no component `{name}` on {workload.target}"
-            yield Problem(("hardware", "components", name), message, hint, at_key=True)
+            run_in = says(("transforms", "run_in"), project.transforms.run_in)
+            related = () if known else (run_in,)
+            at: Pointer = ("hardware", "components", name)
+            yield Problem(at, message, hint, at_key=True, related=related)
 
 
-def image_not_built(project: Project, workload: Workload) -> Iterator[Problem]:
-    """A name for an image that this project does not build goes nowhere."""
-    if not project.images:
-        return  # told by images_missing where an image is built
+def image_not_built(_project: Project, workload: Workload) -> Iterator[Problem]:
+    """A name for an image that this project does not build goes nowhere.
+
+    Whoever gave it would wait for an image that is never pushed.
+    """
     for component in workload.image_names:
         if component not in workload.built:
             pointer: Pointer = ("targets", workload.target, "names", "images", component)

@@ -41,7 +41,7 @@ MODULES = [
     "generator.workload_rules",
     "generator.targets.seldon.image_rules",
     "generator.targets.torchserve.archive_rules",
-    *(f"generator.targets.{name}.rules" for name in TARGETS),
+    *(f"generator.targets.{name}.{module}" for name in TARGETS for module in ("rules", "unused")),
 ]
 
 
@@ -179,7 +179,10 @@ SERVER = f"transforms: {{run_in: server, {READY}}}\n"
     ],
 )
 def test_torchserve_takes(options: str, more: str) -> None:
-    assert found(more, KNOWN, targets=TORCHSERVE + options) == ()
+    storage = "" if "platform" in options else STORAGE
+    model = MODEL.replace("  program: model.pt\n", "") if "uri: 's3" in options else MODEL
+
+    assert found(more, KNOWN, model=model, storage=storage, targets=TORCHSERVE + options) == ()
 
 
 def test_a_delay_that_fills_its_batches_is_allowed() -> None:

@@ -1,6 +1,6 @@
 """Rules that hold for every target; a target's own stand in its package."""
 
-from generator.rules import export, model, perf, resources, serving, tensors, transforms
+from generator.rules import cluster, export, model, perf, resources, serving, tensors, transforms
 from generator.target import Rule
 
 RULES: dict[str, tuple[Rule, ...]] = {
@@ -11,4 +11,5 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "resources": resources.RULES,
     "serving": serving.RULES,
     "perf": perf.RULES,
+    "cluster": cluster.RULES,
 }

@@ -3,45 +3,64 @@
 from collections.abc import Iterator
 
 from generator.document import Pointer
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project
 from generator.target import Rule
 from generator.transforms.embedded import is_embedded
 
 
 def source_and_program(project: Project) -> Iterator[Problem]:
-    """A model is either built from source or loaded as an exported program."""
+    """A model is either built from source or loaded as an exported program.
+
+    With both, nobody knows which of the two was meant to be served.
+    """
     model = project.model
     if model.source and model.program:
         hint = "remove one of `source` and `program`"
-        yield Problem(("model", "program"), "`program` contradicts `source`", hint, at_key=True)
+        message = "`program` contradicts `source`"
+        related = ((("model", "source"), "`source` is given here"),)
+        yield Problem(("model", "program"), message, hint, at_key=True, related=related)
 
 
 def program_with_parts_of_a_source(project: Project) -> Iterator[Problem]:
-    """An exported program already carries its weights; arguments would go nowhere."""
+    """An exported program already carries its weights; arguments would go nowhere.
+
+    The service would answer with other weights than the spec says.
+    """
     model = project.model
     if not model.program or model.source:
         return
     for key, given in (("weights", model.weights), ("arguments", model.arguments)):
         if given:
+            message = f"a program takes no `{key}`"
             hint = f"remove `{key}`, or name a `source` instead of `program`"
-            yield Problem(("model", key), f"a program takes no `{key}`", hint, at_key=True)
+            related = ((("model", "program"), "`program` is given here"),)
+            yield Problem(("model", key), message, hint, at_key=True, related=related)
 
 
 def source_file_missing(project: Project) -> Iterator[Problem]:
-    """`gen export` imports this file; it stands in the repository beside the spec."""
+    """`gen export` imports this file to build the model, and ends where it is not there.
+
+    It is looked for beside the spec, so that the same checkout exports the same model anywhere.
+    """
     yield from _missing(project, ("model", "source"), _file(project.model.source))
 
 
 def convert_file_missing(project: Project) -> Iterator[Problem]:
-    """`gen export` imports this file too."""
+    """`gen export` imports this file to turn the weights into those of the model.
+
+    Without it the weights cannot be loaded, and the export ends before anything is written.
+    """
     weights = project.model.weights
     at: Pointer = ("model", "weights", "convert")
     yield from _missing(project, at, _file(weights.convert if weights else None))
 
 
 def file_missing(project: Project) -> Iterator[Problem]:
-    """These files are copied beside the handler that needs them."""
+    """These files are copied into the archive, beside the handler that needs them.
+
+    Without one, the handler would fail only in the cluster, where it looks for the file.
+    """
     for index, path in enumerate(project.model.files):
         yield from _missing(project, ("model", "files", index), path)
 
@@ -58,21 +77,29 @@ def _missing(project: Project, at: Pointer, path: str) -> Iterator[Problem]:
 
 
 def weights_path_and_url(project: Project) -> Iterator[Problem]:
-    """Weights lie in a file beside the spec or are downloaded; one of them says from where."""
+    """Weights lie in a file beside the spec or are downloaded; one of them says from where.
+
+    With both it would be left to chance which of them is served; with neither there are none.
+    """
     weights = project.model.weights
     if not weights:
         return
     at: Pointer = ("model", "weights")
     if weights.path and weights.url:
         message = "`url` contradicts `path`"
-        yield Problem((*at, "url"), message, "remove one of `path` and `url`", at_key=True)
+        hint = "remove one of `path` and `url`"
+        related = (((*at, "path"), "`path` is given here"),)
+        yield Problem((*at, "url"), message, hint, at_key=True, related=related)
     elif not weights.path and not weights.url:
         hint = "add `path:` with a file of torch.save, or `url:` with its `sha256:`"
         yield Problem(at, "the weights have neither `path` nor `url`", hint)
 
 
 def url_without_sha256(project: Project) -> Iterator[Problem]:
-    """What a URL answers can change; the export of a spec must not."""
+    """What a URL answers can change; the export of a spec must not.
+
+    Without the checksum, a file that was replaced or cut short is served as if it were the model.
+    """
     weights = project.model.weights
     if weights and weights.url and not weights.sha256:
         hint = "add `sha256:`, or its first 8 digits as torchvision's file names carry them"
@@ -92,20 +119,24 @@ def trace_of_free_sizes(project: Project) -> Iterator[Problem]:
         shape = ", ".join(map(str, image.shape))
         message = f"input `{image.name}` takes images of any size, and a trace holds one"
         hint = f"set export.method: script, or give sizes in place of the letters of [{shape}]"
-        yield Problem(("export", "method"), message, hint)
+        run_in = says(("transforms", "run_in"), "model")
+        related = (says(("model", "inputs", 0, "shape"), f"[{shape}]"), run_in)
+        yield Problem(("export", "method"), message, hint, related=related)
 
 
 def class_names_do_not_match_output(project: Project) -> Iterator[Problem]:
     """A label file of another length shifts or drops labels without any error."""
     names, output = len(project.model.class_names), project.model.outputs[0]
+    related = (says(("model", "outputs", 0, "shape"), f"[{', '.join(map(str, output.shape))}]"),)
     classes = output.shape[-1]
     if names and len(output.sample_shape) < 1:
         message = f"{names} class names for output `{output.name}`, which has no class dimension"
-        yield Problem(("model", "class_names"), message, "give the output's shape as [N, classes]")
+        hint = "give the output's shape as [N, classes]"
+        yield Problem(("model", "class_names"), message, hint, related=related)
     elif names and isinstance(classes, int) and classes != names:
         message = f"{names} class names for the {classes} classes of output `{output.name}`"
         hint = "give one name per class, in the order of the output's last dimension"
-        yield Problem(("model", "class_names"), message, hint)
+        yield Problem(("model", "class_names"), message, hint, related=related)
 
 
 RULES: tuple[Rule, ...] = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generator.document import Pointer
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import ComponentHardware, Hardware, Project
 from generator.resources import amount
 from generator.target import Rule
@@ -19,18 +19,26 @@ def _sections(project: Project) -> Iterator[tuple[Pointer, Hardware | ComponentH
 
 
 def request_over_limit(project: Project) -> Iterator[Problem]:
-    """Kubernetes refuses a pod that requests more than its limit."""
+    """Kubernetes refuses a pod that requests more than its limit.
+
+    [kubernetes.io/docs/concepts/configuration/manage-resources-containers]
+    """
     for pointer, hardware in _sections(project):
         for resource in ("cpu", "memory"):
             request, limit = getattr(hardware, resource), getattr(hardware.limits, resource)
             if request is not None and limit is not None and amount(request) > amount(limit):
                 message = f"{resource} request {request} exceeds its limit {limit}"
                 hint = f"raise limits.{resource} to {request}, or lower the request"
-                yield Problem((*pointer, "limits", resource), message, hint)
+                related = (((*pointer, resource), f"the request is {request}"),)
+                yield Problem((*pointer, "limits", resource), message, hint, related=related)
 
 
 def memory_too_small(project: Project) -> Iterator[Problem]:
-    """`memory: 2` is two bytes."""
+    """A number without a unit is a number of bytes: `memory: 2` is two bytes.
+
+    Kubernetes takes it, and no container starts with so little.
+    [kubernetes.io/docs/concepts/configuration/manage-resources-containers]
+    """
     for pointer, hardware in _sections(project):
         for keys, memory in (
             (("memory",), hardware.memory),
@@ -56,15 +64,23 @@ def more_than_a_node_has(project: Project) -> Iterator[Problem]:
 
 
 def gpus_on_cpu(project: Project) -> Iterator[Problem]:
-    """GPUs that nothing asks for are paid and idle."""
+    """On a CPU service no container would ask for the GPUs, and the model would run without them.
+
+    Which of the two was meant, the spec alone does not say.
+    """
     hardware = project.hardware
     if hardware.gpus is not None and hardware.accelerator == "cpu":
         message = f"{hardware.gpus} GPUs with accelerator cpu"
-        yield Problem(("hardware", "gpus"), message, "set accelerator: nvidia, or remove `gpus`")
+        hint = "set accelerator: nvidia, or remove `gpus`"
+        related = (says(("hardware", "accelerator"), "cpu"),)
+        yield Problem(("hardware", "gpus"), message, hint, related=related)
 
 
 def more_threads_than_cpus(project: Project) -> Iterator[Problem]:
-    """Instances x threads above the CPUs collapse throughput, up to 40 times."""
+    """Instances x threads above the CPUs collapse throughput, up to 40 times.
+
+    The threads wait for each other, and a container with a limit is stopped again and again.
+    """
     hardware = project.hardware
     if hardware.accelerator == "nvidia" and hardware.threads is None:
         return  # the GPUs do the work, and one thread each is the least there can be
@@ -74,14 +90,18 @@ def more_threads_than_cpus(project: Project) -> Iterator[Problem]:
     if instances * threads <= cpus or instances * threads == 1:
         return
     cpu = "limits.cpu" if hardware.limits.cpu else "cpu"
+    own = hardware.limits.cpu or hardware.cpu
+    counted: list[tuple[Pointer, str]] = [(("hardware", *cpu.split(".")), f"{cpu} is {own}")]
+    counted += [says(("hardware", "gpus"), gpus)] if gpus else []
     if hardware.threads is None:
         message = f"{instances} model instances exceed {float(cpus):g} CPUs"
         hint = f"set hardware.{cpu} to {instances}, or lower model_instances"
-        yield Problem(("hardware", "model_instances"), message, hint)
+        yield Problem(("hardware", "model_instances"), message, hint, related=tuple(counted))
         return
+    counted.insert(0, says(("hardware", "model_instances"), hardware.model_instances))
     message = f"{instances} model instances x {threads} threads exceed {float(cpus):g} CPUs"
     hint = f"set hardware.{cpu} to {instances * threads}, or remove `threads` to derive them"
-    yield Problem(("hardware", "threads"), message, hint)
+    yield Problem(("hardware", "threads"), message, hint, related=tuple(counted))
 
 
 RULES: tuple[Rule, ...] = (

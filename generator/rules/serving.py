@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generator.document import Pointer
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project, ReplicaRange
 from generator.resources import seconds, whole_seconds
 from generator.target import Rule
@@ -18,7 +18,8 @@ def batching_without_batch_dimension(project: Project) -> Iterator[Problem]:
         if getattr(batching, key):
             message = f"`{key}` is set, and input `{project.model.inputs[0].name}` has no N"
             hint = "begin the shapes with N, or remove `batching`"
-            yield Problem(("serving", "batching", key), message, hint, at_key=True)
+            related = ((("model", "inputs", 0, "shape"), "this shape has no N"),)
+            yield Problem(("serving", "batching", key), message, hint, at_key=True, related=related)
 
 
 def dynamic_off_with_its_settings(project: Project) -> Iterator[Problem]:
@@ -28,7 +29,8 @@ def dynamic_off_with_its_settings(project: Project) -> Iterator[Problem]:
         if not batching.dynamic and getattr(batching, key):
             message = f"`{key}` has no effect with dynamic: false"
             hint = f"remove `{key}`, or set dynamic: true"
-            yield Problem(("serving", "batching", key), message, hint, at_key=True)
+            related = (says(("serving", "batching", "dynamic"), False),)
+            yield Problem(("serving", "batching", key), message, hint, at_key=True, related=related)
 
 
 def delay_without_batch(project: Project) -> Iterator[Problem]:
@@ -36,7 +38,9 @@ def delay_without_batch(project: Project) -> Iterator[Problem]:
     batching = project.serving.batching
     if batching.delay and (batching.max_size or 1) == 1 and project.model.inputs[0].has_batch:
         message = f"delay {batching.delay} with batches of 1 only makes every request wait"
-        yield Problem(("serving", "batching", "delay"), message, "set max_size above 1")
+        hint = "set max_size above 1"
+        related = (says(("serving", "batching", "max_size"), 1),)
+        yield Problem(("serving", "batching", "delay"), message, hint, related=related)
 
 
 def delay_over_timeout(project: Project) -> Iterator[Problem]:
@@ -45,11 +49,15 @@ def delay_over_timeout(project: Project) -> Iterator[Problem]:
     if delay and seconds(delay) >= seconds(timeout):
         message = f"delay {delay} reaches the timeout of {timeout}"
         hint = "delays are milliseconds; lower it, or raise serving.timeout"
-        yield Problem(("serving", "batching", "delay"), message, hint)
+        related = (says(("serving", "timeout"), timeout),)
+        yield Problem(("serving", "batching", "delay"), message, hint, related=related)
 
 
 def replicas_reversed(project: Project) -> Iterator[Problem]:
-    """The admission webhook refuses a least number above the largest."""
+    """An autoscaler cannot keep at least more replicas than at most.
+
+    KServe's webhook and the API server's check of a HorizontalPodAutoscaler refuse it.
+    """
     ranges: list[tuple[Pointer, ReplicaRange | None]] = [
         (("serving", "replicas"), project.serving.replicas)
     ]
@@ -58,11 +66,16 @@ def replicas_reversed(project: Project) -> Iterator[Problem]:
     for pointer, replicas in ranges:
         if replicas and replicas.min > replicas.max:
             message = f"min {replicas.min} exceeds max {replicas.max}"
-            yield Problem((*pointer, "min"), message, f"set max to {replicas.min}, or lower min")
+            hint = f"set max to {replicas.min}, or lower min"
+            related = (says((*pointer, "max"), replicas.max),)
+            yield Problem((*pointer, "min"), message, hint, related=related)
 
 
 def not_whole_seconds(project: Project) -> Iterator[Problem]:
-    """Kubernetes and Knative count whole seconds."""
+    """Kubernetes and Knative count whole seconds: the fields that take these are integers.
+
+    A fraction could only be rounded, and the server would keep another time than the spec says.
+    """
     for key in ("timeout", "startup"):
         given = getattr(project.serving, key)
         if seconds(given).denominator != 1:

@@ -6,24 +6,49 @@ from pathlib import Path
 
 from generator import transforms
 from generator.document import Pointer
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Dimension, Project, Tensor
 from generator.target import Rule
 from generator.transforms import Mismatch, Value
 
 
-def _problems(mismatches: Iterable[Mismatch]) -> Iterator[Problem]:
+def _problems(mismatches: Iterable[Mismatch], project: Project) -> Iterator[Problem]:
     for mismatch in mismatches:
         pointer: Pointer = ("transforms", mismatch.section, mismatch.step, *mismatch.keys)
-        yield Problem(pointer, mismatch.message, mismatch.hint)
+        related = tuple(_contradicted(mismatch, project))
+        yield Problem(pointer, mismatch.message, mismatch.hint, related=related)
+
+
+def _contradicted(mismatch: Mismatch, project: Project) -> Iterator[tuple[Pointer, str]]:
+    """What says the number that an argument of a step does not agree with."""
+    if mismatch.against == "classes":
+        yield says(("model", "outputs", 0, "shape"), _listed(project.model.outputs[0].shape))
+    elif mismatch.against == "mean":
+        at: Pointer = ("transforms", "preprocess", mismatch.step, "normalize", "mean")
+        yield at, "the values of mean"
+    elif mismatch.against:
+        names, message = _MADE_BY[mismatch.against]
+        steps = project.transforms.preprocess[: mismatch.step]
+        made = [index for index, step in enumerate(steps) if step.operation in names]
+        for index in made[-1:]:
+            at = ("transforms", "preprocess", index)
+            step = steps[index]
+            yield ((*at, step.operation) if step.arguments else at), message
+
+
+_MADE_BY = {
+    "size": (("resize", "center_crop", "pad", "custom"), "the size of the image comes from here"),
+    "channels": (("decode", "grayscale", "custom"), "the channels come from here"),
+}
+"""The operations that decide what an argument is held against."""
 
 
 def impossible_step(project: Project) -> Iterator[Problem]:
     """Each operation takes what the one before it made; what cannot work fails at run time."""
     steps = project.transforms
     if steps.preprocess:
-        yield from _problems(transforms.flow_preprocess(steps.preprocess).mismatches)
-    yield from _problems(_answer(project))
+        yield from _problems(transforms.flow_preprocess(steps.preprocess).mismatches, project)
+    yield from _problems(_answer(project), project)
 
 
 def _answer(project: Project) -> tuple[Mismatch, ...]:
@@ -35,13 +60,18 @@ def _answer(project: Project) -> tuple[Mismatch, ...]:
 
 
 def does_not_arrive_at_the_input(project: Project) -> Iterator[Problem]:
-    """What preprocessing makes is the model's input: same dtype, same shape."""
+    """What preprocessing makes is the model's input: same dtype, same shape.
+
+    Otherwise every request fails in the model, or a size that it happens to take is answered wrong.
+    """
     if not project.transforms.preprocess:
         return
     if len(project.model.inputs) > 1:
         message = f"preprocess makes one tensor, and the model takes {len(project.model.inputs)}"
         hint = "let the caller make the inputs: remove `transforms`"
-        yield Problem(("transforms", "preprocess"), message, hint)
+        second: Pointer = ("model", "inputs", 1)
+        at: Pointer = ("transforms", "preprocess")
+        yield Problem(at, message, hint, related=((second, "the second input"),))
         return
     flow = transforms.flow_preprocess(project.transforms.preprocess)
     if flow.mismatches:
@@ -52,9 +82,12 @@ def does_not_arrive_at_the_input(project: Project) -> Iterator[Problem]:
     if got.kind == "encoded" or got.dtype != wanted.dtype:
         custom = f"end with a custom operation that produces {wanted.dtype}"
         hint = custom if got.kind == "tensor" else "end with `to_tensor`"
-        yield Problem(last, f"preprocess makes {got}, and {target}", hint)
+        related = (says(("model", "inputs", 0, "dtype"), wanted.dtype),)
+        yield Problem(last, f"preprocess makes {got}, and {target}", hint, related=related)
     elif not _fits(got.shape, wanted.sample_shape):
-        yield Problem(last, f"preprocess makes {got}, and {target}", _way_out(got, wanted))
+        message, hint = f"preprocess makes {got}, and {target}", _way_out(got, wanted)
+        related = (says(("model", "inputs", 0, "shape"), _listed(wanted.shape)),)
+        yield Problem(last, message, hint, related=related)
 
 
 def _way_out(got: Value, wanted: Tensor) -> str:
@@ -78,7 +111,10 @@ def _listed(shape: tuple[Dimension, ...]) -> str:
 
 
 def custom_file_unreadable(project: Project) -> Iterator[Problem]:
-    """The file is copied into the build context, so it must be there."""
+    """The file is copied into the build context, so it must be there, and be Python.
+
+    Otherwise the image that runs the operations could not be built, or would die at its start.
+    """
     for section in ("preprocess", "postprocess"):
         for index, step in enumerate(getattr(project.transforms, section)):
             if step.operation != "custom":
@@ -106,12 +142,19 @@ def _flaw(path: Path) -> str:
 
 
 def custom_cannot_be_imported(project: Project) -> Iterator[Problem]:
-    """The files of custom operations are copied into one folder and imported by name."""
-    yield from _problems(transforms.check_custom(project.transforms))
+    """The files of custom operations are copied into one folder and imported by name.
+
+    A name that Python cannot import, or that another module has, ends the server at its start, or
+    gets it the other module in place of this one.
+    """
+    yield from _problems(transforms.check_custom(project.transforms), project)
 
 
 def postprocess_alone(project: Project) -> Iterator[Problem]:
-    """What answers with class names must also make the model's input."""
+    """What runs behind the model also runs in front of it, and takes what callers send.
+
+    The rendered code is for images; without preprocess it would not know what to make of them.
+    """
     steps = project.transforms
     if steps.postprocess and not steps.preprocess:
         message = "postprocess has no preprocess before the model"
@@ -119,7 +162,10 @@ def postprocess_alone(project: Project) -> Iterator[Problem]:
 
 
 def requirements_of_nothing(project: Project) -> Iterator[Problem]:
-    """Packages are installed where the operations run; without operations, nowhere."""
+    """Packages are installed where the operations run; without operations, nowhere.
+
+    Whoever expects them in the model's server would find them missing there.
+    """
     steps = project.transforms
     if steps.requirements and not steps.preprocess:
         message = "`requirements` of transforms that are not there"

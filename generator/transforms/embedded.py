@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from generator.problem import Problem
+from generator.document import Pointer
+from generator.problem import Problem, says
 from generator.project import Project, Step, Tensor, Transforms
 from generator.transforms.postprocessing import ACTIVATIONS
 from generator.transforms.preprocessing import flow_preprocess
@@ -59,7 +60,11 @@ def why_not(transforms: Transforms) -> Iterator[Problem]:
         if step.operation == "custom":
             message = "a custom function cannot run inside the model"
             hint = "choose another run_in, or do it in the model's forward"
-            yield Problem(("transforms", "preprocess", index), message, hint)
+            at: Pointer = ("transforms", "preprocess", index)
+            yield Problem(at, message, hint, related=(_INSIDE,))
+
+
+_INSIDE = says(("transforms", "run_in"), "model")
 
 
 def several_outputs(project: Project) -> Iterator[Problem]:
@@ -68,4 +73,4 @@ def several_outputs(project: Project) -> Iterator[Problem]:
     if is_embedded(project.transforms) and outputs > 1:
         message = f"a program with transforms inside returns one tensor, and the model {outputs}"
         hint = "return one tensor from the model, or choose another run_in"
-        yield Problem(("model", "outputs", 1), message, hint)
+        yield Problem(("model", "outputs", 1), message, hint, related=(_INSIDE,))

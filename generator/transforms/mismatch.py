@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Section = Literal["preprocess", "postprocess"]
+Against = Literal["size", "channels", "classes", "mean"]
+"""What an argument disagrees with: the image as it arrives, the output, or the one before it."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Mismatch:
     keys: tuple[str, ...]
     message: str
     hint: str = ""
+    against: Against | None = None
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,11 @@ class Complaint:
     message: str
     hint: str = ""
     keys: tuple[str, ...] = ()
+    against: Against | None = None
 
 
 def placed(section: Section, step: int, complaints: Iterable[Complaint]) -> Iterator[Mismatch]:
     """The complaints about one step, with their place."""
     for complaint in complaints:
-        yield Mismatch(section, step, complaint.keys, complaint.message, complaint.hint)
+        told = complaint.message, complaint.hint, complaint.against
+        yield Mismatch(section, step, complaint.keys, *told)

@@ -135,6 +135,7 @@ def _complaints(
                     f"top_k {k} exceeds the {classes} classes of the output",
                     f"write `top_k: {classes}` or less",
                     ("top_k",),
+                    "classes",
                 )
         case Threshold(limit):
             yield from _shape_complaints("threshold", answer)

@@ -160,11 +160,13 @@ def _crop_complaints(crop: CenterCrop, value: Value) -> Iterator[Complaint]:
     hint = "resize to at least that size first, or pad before center_crop"
     for word, asked, there in (("height", crop.height, height), ("width", crop.width, width)):
         if isinstance(there, int) and asked > there:
-            yield Complaint(f"center_crop {word} {asked} exceeds the image's {there}", hint, keys)
+            message = f"center_crop {word} {asked} exceeds the image's {there}"
+            yield Complaint(message, hint, keys, "size")
     edge = value.shorter_edge
     if edge is not None and min(crop.height, crop.width) > edge:
         size = min(crop.height, crop.width)
-        yield Complaint(f"center_crop {size} exceeds the image's shorter edge {edge}", hint, keys)
+        message = f"center_crop {size} exceeds the image's shorter edge {edge}"
+        yield Complaint(message, hint, keys, "size")
 
 
 def _normalize_complaints(normalize: Normalize, value: Value) -> Iterator[Complaint]:
@@ -180,12 +182,14 @@ def _normalize_complaints(normalize: Normalize, value: Value) -> Iterator[Compla
                 f"normalize has {len(numbers)} {word} {values} for {channels} {of}",
                 f"give {word} one value per channel",
                 ("normalize", word),
+                "channels",
             )
     if not isinstance(channels, int) and len(normalize.mean) != len(normalize.std):
         yield Complaint(
             f"normalize has {len(normalize.mean)} values in mean and {len(normalize.std)} in std",
             "give mean and std one value per channel",
             ("normalize", "std"),
+            "mean",
         )
     if 0 in normalize.std:
         yield Complaint("normalize divides by a std of 0", "give std above 0", ("normalize", "std"))

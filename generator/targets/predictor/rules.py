@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from generator.document import Pointer
 from generator.model_source import source_missing
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project
 from generator.target import TargetRule
 from generator.targets.predictor.options import Options
+from generator.targets.predictor.unused import RULES as UNUSED_RULES
 from generator.transforms import embedded
 from generator.transforms.embedded import is_embedded
 
 
 def transforms_missing(project: Project, _options: Options) -> Iterator[Problem]:
-    """predict.py opens images; what becomes of them is the program's to know."""
+    """predict.py opens images and hands their pixels on: the program knows what becomes of them.
+
+    Without preprocess there is nothing in it that makes the model's input of an image.
+    """
     if not project.transforms.preprocess:
         message = "the predictor takes images, and the spec has no preprocess for them"
         hint = f"add `transforms:` with run_in: model; {_OR_A_SERVER}"
@@ -21,7 +26,10 @@ def transforms_missing(project: Project, _options: Options) -> Iterator[Problem]
 
 
 def run_in_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
-    """Around a program that stands alone nothing else runs."""
+    """Around a program that stands alone nothing else runs, no server and no component.
+
+    Transforms that wait for one would never run, and the model would get raw pixels.
+    """
     transforms = project.transforms
     if transforms.preprocess and transforms.run_in != "model":
         message = f"the predictor has no {transforms.run_in} that could run transforms"
@@ -43,11 +51,13 @@ def custom_step(project: Project, _options: Options) -> Iterator[Problem]:
         if step.operation == "custom":
             message = "a custom function has no place behind a program that stands alone"
             hint = "do it in the model's forward, or with what predict.py --json prints"
-            yield Problem(("transforms", "postprocess", index), message, hint)
+            at: Pointer = ("transforms", "postprocess", index)
+            related = (says(("transforms", "run_in"), "model"),)
+            yield Problem(at, message, hint, related=related)
 
 
 def several_outputs(project: Project, _options: Options) -> Iterator[Problem]:
-    """The others would be lost without a word."""
+    """The program answers with one tensor: the others would be lost without a word."""
     for problem in embedded.several_outputs(project):
         yield replace(problem, hint="return one tensor from the model")
 
@@ -76,4 +86,5 @@ RULES: tuple[TargetRule, ...] = (
     custom_step,
     several_outputs,
     trace_not_offered,
+    *UNUSED_RULES,
 )

@@ -6,22 +6,24 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import get_args
 
+from generator.compatibility import ended, lacks_fixes, table, version
 from generator.document import Pointer
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project
 from generator.target import TargetRule
 from generator.targets.seldon.options import Called, Options, Role
 from generator.targets.seldon.packages import (
     FIRST_UNDER_BSL,
-    NEWEST_TORCH,
-    OLDEST_TORCH,
     PYTHONS,
+    installed,
     python_of,
     pythons_of,
-    version,
+    requirements,
+    torches,
     wrapper_of,
 )
 from generator.targets.seldon.service import describe, is_split, is_triton
+from generator.transforms.component import package
 from generator.transforms.custom import custom_paths
 
 _TARGET: Pointer = ("targets", "seldon")
@@ -30,7 +32,11 @@ _RENDERED = ("messages", "serve", "transforms")
 
 
 def business_source_licence(_project: Project, options: Options) -> Iterator[Problem]:
-    """The wrapper is part of the image. Source: LICENSE and metadata of its wheels on PyPI."""
+    """The wrapper is part of the image, and its licence holds for whoever runs the image.
+
+    From 1.18 on that is the Business Source License, which leaves production out.
+    Source: LICENSE and metadata of its wheels on PyPI.
+    """
     wrapper = wrapper_of(options)
     if is_triton(options) or wrapper is None or version(wrapper) < FIRST_UNDER_BSL:
         return
@@ -47,7 +53,10 @@ def business_source_licence(_project: Project, options: Options) -> Iterator[Pro
 
 
 def python_unknown(_project: Project, options: Options) -> Iterator[Problem]:
-    """Which packages an image can have depends on its Python."""
+    """Which packages an image can have depends on its Python.
+
+    Releases chosen for another one would end the build of the image.
+    """
     if is_triton(options) or python_of(options):
         return
     key = "builder_image" if options.builder == "s2i" else "base_image"
@@ -56,7 +65,10 @@ def python_unknown(_project: Project, options: Options) -> Iterator[Problem]:
 
 
 def python_not_offered(_project: Project, options: Options) -> Iterator[Problem]:
-    """The wrapper has a Python of its own mind, and its packages wheels for few."""
+    """The wrapper takes some releases of Python only, and its packages have wheels for few.
+
+    pip would refuse to install it, and the image could not be built.
+    """
     python, wrapper = python_of(options), wrapper_of(options)
     if is_triton(options) or not python:
         return
@@ -70,34 +82,130 @@ def python_not_offered(_project: Project, options: Options) -> Iterator[Problem]
     hint = f"it takes Python {' or '.join(offered)}: choose another image or wrapper"
     if options.dependencies == "conda":
         hint = f'set python_version: "{offered[-1]}", or choose another builder_image'
-    yield Problem((*_TARGET, key), message, hint)
+    others = [says((*_TARGET, each), getattr(options, each)) for each in keys if each != key]
+    yield Problem((*_TARGET, key), message, hint, related=tuple(others))
 
 
 def python_of_another_image(_project: Project, options: Options) -> Iterator[Problem]:
-    """What an image has is not changed by saying otherwise."""
+    """What an image has is not changed by saying otherwise.
+
+    Packages would be chosen for a Python that is not there.
+    """
     known = python_of(replace(options, python_version=None))
     said = options.python_version
     if said and known and said != known and options.dependencies != "conda":
         message = f"python_version is {said}, and the image has Python {known}"
-        yield Problem((*_TARGET, "python_version"), message, "remove it, or name another image")
+        image = "builder_image" if options.builder == "s2i" else "base_image"
+        related = (((*_TARGET, image), f"this image has Python {known}"),)
+        hint = "remove it, or name another image"
+        yield Problem((*_TARGET, "python_version"), message, hint, related=related)
+
+
+def python_end_of_life(_project: Project, options: Options) -> Iterator[Problem]:
+    """A Python whose time is over gets no fixes, of vulnerabilities neither.
+
+    Source: https://devguide.python.org/versions/
+    """
+    python = python_of(options)
+    day = ended(python) if python and not is_triton(options) else None
+    if day:
+        message = f"Python {python} of the images has had no security fixes since {day}"
+        hint = "set builder: docker, whose Python is 3.11"
+        if options.builder == "docker":
+            hint = "name a base_image with a newer Python"
+        hint += "; or accept it: accepted_warnings: {seldon/python-end-of-life: ...}"
+        yield Problem((*_TARGET, _key_of_python(options)), message, hint, severity="warning")
+
+
+def _key_of_python(options: Options) -> str:
+    """The option that decides which Python the images have."""
+    image = "builder_image" if options.builder == "s2i" else "base_image"
+    given = [key for key in ("python_version", image) if getattr(options, key)]
+    return given[0] if given else "builder"
 
 
 def torch_not_offered(_project: Project, options: Options) -> Iterator[Problem]:
-    """torch stops making wheels for a Python long before Seldon's builder leaves it."""
+    """torch stops making wheels for a Python long before Seldon's builder leaves it.
+
+    pip would find no release to install, and the image could not be built.
+    """
     python, torch = python_of(options), options.torch_version
-    newest, oldest = NEWEST_TORCH.get(python or ""), OLDEST_TORCH.get(python or "")
-    if is_triton(options) or not torch:
+    offered = torches(python)
+    if is_triton(options) or not torch or not python or not offered:
         return
-    if oldest and version(torch) < version(oldest):
+    oldest, newest = offered[0], offered[-1]
+    related = (((*_TARGET, _key_of_python(options)), f"this makes it Python {python}"),)
+    if version(torch) < version(oldest):
         message = f"torch {torch} has no wheel for Python {python}: {oldest} is the first that has"
-        yield Problem((*_TARGET, "torch_version"), message, f"remove it, or set {oldest} or newer")
-    if not newest or version(torch) <= version(newest):
+        hint = f"remove it, or set {oldest} or newer"
+        yield Problem((*_TARGET, "torch_version"), message, hint, related=related)
+    if version(torch) <= version(newest) or _may_come(python):
         return
     message = f"torch {torch} has no wheel for Python {python}: {newest} is the newest that has"
     hint = f"remove it for {newest}"
     if options.builder == "s2i":
         hint += ", or set builder: docker, whose Python is newer"
-    yield Problem((*_TARGET, "torch_version"), message, hint)
+    yield Problem((*_TARGET, "torch_version"), message, hint, related=related)
+
+
+def _may_come(python: str) -> bool:
+    """Whether the next torch may have wheels for a Python: the newest that is known has."""
+    torch = table().package("torch")
+    return torch is not None and version(python) >= version(torch.pythons[0])
+
+
+def torch_named_twice(project: Project, options: Options) -> Iterator[Problem]:
+    """A line of transforms.requirements replaces ours, and torch_version would do nothing."""
+    if not options.torch_version or not project.transforms.requirements:
+        return
+    from generator.compatibility.requirements import contradiction  # of which few specs have need
+
+    given = f"torch=={options.torch_version}"
+    for component in describe(project, options).components:
+        for index, line in enumerate(project.transforms.requirements):
+            installed = line in requirements(project, options, component)
+            is_torch = package(line) == "torch" and component.role == "model"
+            if is_torch and installed and contradiction(given, line):
+                message = f"torch_version is {options.torch_version}, and `{line}` is installed"
+                at: Pointer = ("transforms", "requirements", index)
+                related = ((at, "this line replaces it"),)
+                hint = "remove one of them"
+                yield Problem((*_TARGET, "torch_version"), message, hint, related=related)
+
+
+def package_not_offered(project: Project, options: Options) -> Iterator[Problem]:
+    """pip finds no release for the image's Python, or refuses two that exclude each other."""
+    python = python_of(options)
+    users = project.transforms.requirements
+    if is_triton(options) or not python or not users:
+        return
+    from generator.compatibility.requirements import refused  # of which few specs have need
+
+    told: set[tuple[str, str]] = set()
+    for component in describe(project, options).components:
+        lines = installed(project, options, component)
+        for each in refused(lines, python):
+            line = lines[each.index]
+            if line in users and (line, each.message) not in told:
+                told.add((line, each.message))
+                at: Pointer = ("transforms", "requirements", users.index(line))
+                yield Problem(at, each.message, each.hint)
+
+
+def security_fixes_missing(_project: Project, options: Options) -> Iterator[Problem]:
+    """NVIDIA's security bulletins name the release of Triton to update to.
+
+    Source: https://github.com/NVIDIA/product-security/blob/main/2026/5875/5875.json
+    """
+    tag = options.triton_version
+    if tag and is_triton(options) and lacks_fixes(tag):
+        fixes = table().triton.fixed_since
+        message = f"triton {tag} lacks fixes of {fixes.what}"
+        hint = (
+            f"set triton_version: {fixes.release}-py3 or later; or say why it stays: "
+            "accepted_warnings: {seldon/security-fixes-missing: ...}"
+        )
+        yield Problem((*_TARGET, "triton_version"), message, hint, severity="warning")
 
 
 def option_without_meaning(_project: Project, options: Options) -> Iterator[Problem]:
@@ -115,12 +223,16 @@ def option_without_meaning(_project: Project, options: Options) -> Iterator[Prob
             made = f"builder: {options.builder}"
             if is_triton(options) or key == "triton_version":
                 made = f"model_server: {options.model_server}"
-            message = f"`{key}` has no meaning with {made}"
-            yield Problem((*_TARGET, key), message, f"remove it; it needs {needs}", at_key=True)
+            word, _, value = made.partition(": ")
+            related = (says((*_TARGET, word), value),)
+            message, hint = f"`{key}` has no meaning with {made}", f"remove it; it needs {needs}"
+            yield Problem((*_TARGET, key), message, hint, at_key=True, related=related)
     for key, default in (("builder", "docker"), ("dependencies", "pip"), ("conda_env_name", None)):
         if is_triton(options) and getattr(options, key) != default:
             message = f"`{key}` has no meaning with model_server: TRITON_SERVER"
-            yield Problem((*_TARGET, key), message, "remove it: no image is built", at_key=True)
+            related = (says((*_TARGET, "model_server"), options.model_server),)
+            hint = "remove it: no image is built"
+            yield Problem((*_TARGET, key), message, hint, at_key=True, related=related)
 
 
 def conda_not_offered(_project: Project, options: Options) -> Iterator[Problem]:
@@ -130,11 +242,13 @@ def conda_not_offered(_project: Project, options: Options) -> Iterator[Problem]:
     if options.dependencies == "conda" and options.builder != "s2i":
         hint = "set builder: s2i, or dependencies: pip"
         message = "conda environments are made by Seldon's builder"
-        yield Problem((*_TARGET, "dependencies"), message, hint)
+        related = (says((*_TARGET, "builder"), options.builder),)
+        yield Problem((*_TARGET, "dependencies"), message, hint, related=related)
     elif options.conda_env_name and options.dependencies != "conda":
         message = "`conda_env_name` has no meaning with dependencies: pip"
         hint = "set dependencies: conda, or remove it"
-        yield Problem((*_TARGET, "conda_env_name"), message, hint, at_key=True)
+        related = (says((*_TARGET, "dependencies"), options.dependencies),)
+        yield Problem((*_TARGET, "conda_env_name"), message, hint, at_key=True, related=related)
 
 
 def component_not_built(project: Project, options: Options) -> Iterator[Problem]:
@@ -154,24 +268,29 @@ def component_not_built(project: Project, options: Options) -> Iterator[Problem]
             for key in ("class_name", "folder", "image"):
                 if getattr(called, key):
                     message = f"`{key}` has no meaning with model_server: TRITON_SERVER"
-                    yield Problem((*at, key), message, "remove it", at_key=True)
+                    related = (says((*_TARGET, "model_server"), options.model_server),)
+                    yield Problem((*at, key), message, "remove it", at_key=True, related=related)
 
 
 def components_of_one_name(project: Project, options: Options) -> Iterator[Problem]:
-    """Of two nodes of one name the operator finds the first; of two folders the last is left."""
+    """Of two nodes of one name the operator finds the first; of two folders the last is left.
+
+    Two classes or images of one name would run the same code in both nodes.
+    """
     for key in ("node", "class_name", "folder", "image"):
         seen: dict[object, Role] = {}
         for component in describe(project, options).components:
             name = getattr(component, key)
             other = seen.setdefault(name, component.role) if name else component.role
             if other != component.role:
-                at: Pointer = (*_TARGET, "components", component.role, key)
-                message = f"the {other} node has {key} `{name}` too"
-                yield Problem(at, message, "name it otherwise")
+                at: Pointer = (*_TARGET, "components")
+                message, hint = f"the {other} node has {key} `{name}` too", "name it otherwise"
+                related = (says((*at, other, key), name),)
+                yield Problem((*at, component.role, key), message, hint, related=related)
 
 
 def folder_of_the_load_test(project: Project, options: Options) -> Iterator[Problem]:
-    """images/perf is the load test's."""
+    """images/perf is the load test's: of two images in one folder, one would be lost."""
     for component in describe(project, options).components:
         if component.folder == "perf" and project.perf:
             at: Pointer = (*_TARGET, "components", component.role, "folder")
@@ -179,7 +298,10 @@ def folder_of_the_load_test(project: Project, options: Options) -> Iterator[Prob
 
 
 def class_of_another_name(project: Project, options: Options) -> Iterator[Problem]:
-    """A class would hide what its own module imports, or its module another one."""
+    """A class would hide what its own module imports, or its module another one.
+
+    The image would be built, and its server end at the start.
+    """
     for component in describe(project, options).components:
         name = component.class_name
         is_taken = name in _IMPORTED or name.lower() in _RENDERED  # one file on some systems
@@ -190,7 +312,10 @@ def class_of_another_name(project: Project, options: Options) -> Iterator[Proble
 
 
 def custom_file_of_a_class(project: Project, options: Options) -> Iterator[Problem]:
-    """The user's files lie beside the class, whose module has its name."""
+    """The user's files lie beside the class, whose module has its name.
+
+    One of the two files would replace the other.
+    """
     service = describe(project, options)
     taken = {component.class_name: component.role for component in service.components}
     for path in custom_paths(project.transforms):
@@ -206,7 +331,11 @@ RULES: tuple[TargetRule, ...] = (
     python_unknown,
     python_not_offered,
     python_of_another_image,
+    python_end_of_life,
     torch_not_offered,
+    torch_named_twice,
+    package_not_offered,
+    security_fixes_missing,
     option_without_meaning,
     conda_not_offered,
     component_not_built,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator.compatibility import pythons_between, table, version
 from generator.project import Project
 from generator.targets.seldon.options import Options, Role
 from generator.targets.seldon.service import Component, takes
@@ -13,24 +14,10 @@ from generator.transforms.component import merged, package
 from generator.transforms.custom import custom_paths
 
 WRAPPER = "1.17.1"
-FIRST_UNDER_BSL = (1, 18)
-"""From here on the wrapper is under the Business Source License 1.1, before under Apache-2.0.
-
-Source: `License` in the metadata of its wheels on PyPI, 1.17.1 and 1.18.0.
-"""
+FIRST_UNDER_BSL = version(table().end_of("seldon/business-source-licence").release or "")
+"""From here on the wrapper is under the Business Source License 1.1, before under Apache-2.0."""
 
 TORCH = "2.13.0"  # what gen export and the tests run
-NEWEST_TORCH: Mapping[str, str] = {"3.8": "2.4.1", "3.9": "2.8.0", "3.10": "2.14.1"}
-"""The last torch with wheels for a Python; those left out still get new ones (PyPI's files)."""
-
-OLDEST_TORCH: Mapping[str, str] = {
-    "3.8": "1.4.0",
-    "3.9": "1.7.1",
-    "3.10": "1.11.0",
-    "3.11": "1.13.0",
-    "3.12": "2.2.0",
-}
-"""The first torch with wheels for a Python."""
 
 BUILDER_IMAGE = f"docker.io/seldonio/seldon-core-s2i-python3:{WRAPPER}"
 BASE_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
@@ -74,11 +61,6 @@ _BUILDER = re.compile(
 _PYTHON_IMAGE = re.compile(r".*/python:(3\.[0-9]+)(?:[.-].*)?")
 
 
-def version(text: str) -> tuple[int, ...]:
-    """A release as numbers, to be compared."""
-    return tuple(map(int, text.split(".")))
-
-
 def wrapper_of(options: Options) -> str | None:
     """The wrapper's release: a builder holds that of its own tag; None where that says none."""
     if options.builder == "docker":
@@ -105,9 +87,8 @@ def _python_of_builder(options: Options) -> str | None:
     digits, release = found[1][1:], version(found[2])
     if digits:
         return f"3.{digits}"
-    if release < (1, 10):
-        return None  # 3.6 or 3.7
-    return "3.8" if release < (1, 19) else "3.12"
+    since = [each.python for each in table().seldon.builders if version(each.since) <= release]
+    return since[-1] if since else None  # before, 3.6 or 3.7
 
 
 def pythons_of(wrapper: str) -> tuple[str, ...]:
@@ -116,15 +97,21 @@ def pythons_of(wrapper: str) -> tuple[str, ...]:
     Source: the metadata of its wheels. Before 1.17.1 it wants a PyYAML whose last wheels are for
     Python 3.9.
     """
-    if version(wrapper) >= (1, 19):
-        return ("3.12",)
-    return PYTHONS if version(wrapper) >= (1, 17, 1) else ("3.8", "3.9")
+    since = [w.pythons for w in table().seldon.wrappers if version(w.since) <= version(wrapper)]
+    return tuple(each for each in pythons_between(*since[-1]) if each in PYTHONS) if since else ()
+
+
+def torches(python: str | None) -> tuple[str, ...]:
+    """The releases of torch with wheels for a Python, the oldest first; of all where none says."""
+    torch = table().package("torch")
+    assert torch is not None
+    return torch.offered(python) if python else torch.releases
 
 
 def torch_of(options: Options) -> str:
     """The torch of the model's image: the spec's, or the newest for its Python up to ours."""
-    newest = NEWEST_TORCH.get(python_of(options) or "", TORCH)
-    return options.torch_version or min(TORCH, newest, key=version)
+    newest = torches(python_of(options))[-1:]
+    return options.torch_version or min(TORCH, *newest, key=version)
 
 
 def builder_image(options: Options) -> str:
@@ -147,6 +134,15 @@ def requirements(project: Project, options: Options, component: Component) -> tu
         wrapper = f"seldon-core=={wrapper_of(options) or WRAPPER}"
         ours += (wrapper, f"setuptools=={_newest(options).setuptools}")
     return merged(ours, _users(project, component, ours))
+
+
+def installed(project: Project, options: Options, component: Component) -> tuple[str, ...]:
+    """What a node's image holds together: its requirements, and the wrapper of Seldon's builder."""
+    lines = requirements(project, options, component)
+    is_known = _BUILDER.fullmatch(builder_image(options).partition("@")[0])
+    wrapper = wrapper_of(options) if is_known else None
+    is_there = "seldon-core" in map(package, lines)
+    return lines if is_there or not wrapper else (*lines, f"seldon-core=={wrapper}")
 
 
 def constraints(project: Project, options: Options, component: Component) -> tuple[str, ...]:

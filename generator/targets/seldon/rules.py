@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from generator.document import Pointer
 from generator.model_source import other_formats, source_missing
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project
 from generator.storage import scheme
 from generator.target import TargetRule
@@ -17,11 +17,18 @@ from generator.targets.seldon.service import (
     workload,
 )
 from generator.targets.seldon.storage import RCLONE_SCHEMES
+from generator.targets.seldon.unused import RULES as UNUSED_RULES
+from generator.targets.triton import options as triton
+from generator.targets.triton import rules as triton_rules
 from generator.transforms.embedded import why_not
 from generator.workload_rules import COMPONENT_RULES, SCALING_RULES, adopted
 
 _TARGET: Pointer = ("targets", "seldon")
 _LONGEST = 63  # of a DNS label
+
+
+def _server(options: Options) -> tuple[Pointer, str]:
+    return says((*_TARGET, "model_server"), options.model_server)
 
 
 def format_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
@@ -37,11 +44,12 @@ def protocol_not_offered(project: Project, options: Options) -> Iterator[Problem
         hint = "set protocol: native, or remove it"
         yield Problem(at, "seldon does not speak v1", hint)
     elif is_triton(options) and given == "native":
-        yield Problem(at, "TRITON_SERVER speaks v2", "set protocol: v2, or remove it")
+        hint = "set protocol: v2, or remove it"
+        yield Problem(at, "TRITON_SERVER speaks v2", hint, related=(_server(options),))
     elif not is_triton(options) and given == "v2":
         message = "Seldon's Python wrapper does not speak v2, and a graph has one protocol"
         hint = "set protocol: native, or model_server: TRITON_SERVER with run_in: client"
-        yield Problem(at, message, hint)
+        yield Problem(at, message, hint, related=(_server(options),))
 
 
 def run_in_not_offered(project: Project, options: Options) -> Iterator[Problem]:
@@ -55,21 +63,27 @@ def run_in_not_offered(project: Project, options: Options) -> Iterator[Problem]:
         if steps.run_in == "component":
             message = "nodes with transforms do not speak v2, and TRITON_SERVER speaks nothing else"
         hint = "set run_in: client, or model_server: container"
-        yield Problem(at, message, hint)
+        yield Problem(at, message, hint, related=(_server(options),))
     elif not is_triton(options) and steps.run_in in ("server", "model"):
         message = "TORCH_SERVER serves any project's model, and knows no transforms of one"
         hint = "set run_in: component, or model_server: container"
-        yield Problem(at, message, hint)
+        yield Problem(at, message, hint, related=(_server(options),))
 
 
 def transforms_cannot_be_embedded(project: Project, options: Options) -> Iterator[Problem]:
-    """With run_in: model the steps become part of the exported program."""
+    """With run_in: model the steps become part of the exported program.
+
+    A function of the user's own takes arrays of numpy, and there are none inside.
+    """
     if describe(project, options).takes == "pixels":
         yield from why_not(project.transforms)
 
 
 def several_tensors(project: Project, options: Options) -> Iterator[Problem]:
-    """A message of Seldon's own protocol carries one tensor."""
+    """A message of Seldon's own protocol carries one tensor.
+
+    A second input could not be sent, and a second output would be lost.
+    """
     if is_triton(options):
         return
     for side, tensors in (("inputs", project.model.inputs), ("outputs", project.model.outputs)):
@@ -79,36 +93,33 @@ def several_tensors(project: Project, options: Options) -> Iterator[Problem]:
             yield Problem(("model", side, 1), message, hint)
 
 
-def batching_not_offered(project: Project, options: Options) -> Iterator[Problem]:
-    """The wrapper calls the class for each request by itself."""
-    batching = project.serving.batching
-    given = [key for key in ("preferred", "delay") if getattr(batching, key)]
+def preferred_batch_too_large(project: Project, options: Options) -> Iterator[Problem]:
+    """Triton refuses to load a model that prefers a batch larger than its maximum.
+
+    The node of the graph never becomes ready then.
+    """
     if is_triton(options):
-        return
-    for key in given:
-        message = f"`{key}` has no effect: Seldon's wrapper joins no requests"
-        hint = "remove it; max_size holds for the images of one request"
-        at: Pointer = ("serving", "batching", key)
-        yield Problem(at, message, hint, severity="warning", at_key=True)
-    if batching.max_size and options.model_server == "TORCH_SERVER":
-        message = "`max_size` has no effect: TORCH_SERVER knows of no project how much it takes"
-        hint = "remove it, or set model_server: container"
-        at = ("serving", "batching", "max_size")
-        yield Problem(at, message, hint, severity="warning", at_key=True)
+        yield from triton_rules.preferred_batch_too_large(project, triton.Options())
 
 
 def storage_missing(project: Project, options: Options) -> Iterator[Problem]:
-    """A server that is not of this project gets the model from somewhere."""
+    """A prepackaged server has no model of its own: an initializer downloads it before the start.
+
+    Without a storage there would be nothing for the server to load.
+    """
     if options.model_server != "container" and not project.storage:
         message = f"{options.model_server} downloads the model, and there is no storage"
         hint = "add `storage: {uri: s3://bucket/folder}`"
         if options.model_server == "TORCH_SERVER":
             hint += ", or set model_server: container, whose image holds the model"
-        yield Problem(("storage",), message, hint)
+        yield Problem(("storage",), message, hint, related=(_server(options),))
 
 
 def storage_not_offered(project: Project, _options: Options) -> Iterator[Problem]:
-    """Seldon's initializer is rclone, which copies folders."""
+    """Seldon's initializer is rclone, which copies folders.
+
+    From a storage that it does not know the pod never gets past its initializer.
+    """
     storage = project.storage
     kind = scheme(storage.bundle_uri) if storage else ""
     if storage and kind not in (*RCLONE_SCHEMES, "pvc"):
@@ -122,11 +133,16 @@ def secret_without_use(project: Project, _options: Options) -> Iterator[Problem]
     storage = project.storage
     if storage and storage.secret and scheme(storage.bundle_uri) == "pvc":
         at: Pointer = ("storage", "secret")
-        yield Problem(at, "pvc:// storage does not read `secret`", "remove it", at_key=True)
+        message = "pvc:// storage does not read `secret`"
+        related = ((("storage", "uri"), "the storage is pvc://"),)
+        yield Problem(at, message, "remove it", at_key=True, related=related)
 
 
 def secret_missing(project: Project, options: Options) -> Iterator[Problem]:
-    """Seldon's initializer knows a remote by the secret's variables alone."""
+    """Seldon's initializer knows a remote by the secret's variables alone.
+
+    Without them, and without a secret that the operator adds, every download fails.
+    """
     storage = project.storage
     if options.model_server == "container" or not storage or storage.secret:
         return
@@ -146,7 +162,9 @@ def remote_without_use(project: Project, options: Options) -> Iterator[Problem]:
     used = storage and scheme(storage.bundle_uri) in RCLONE_SCHEMES
     if options.rclone_remote and not used:
         message = "`rclone_remote` has no meaning without s3:// or gs:// storage"
-        yield Problem((*_TARGET, "rclone_remote"), message, "remove it", at_key=True)
+        at: Pointer = (*_TARGET, "rclone_remote")
+        related = ((("storage", "uri"), "the storage is neither"),)
+        yield Problem(at, message, "remove it", at_key=True, related=related)
 
 
 def json_cannot_carry_float16(project: Project, options: Options) -> Iterator[Problem]:
@@ -161,14 +179,17 @@ def json_cannot_carry_float16(project: Project, options: Options) -> Iterator[Pr
             if tensor.dtype == "float16":
                 message = f"`{tensor.name}` is float16, which JSON cannot carry to TRITON_SERVER"
                 hint = "use float32 in the model, or set transport: grpc"
-                yield Problem(("model", side, index, "dtype"), message, hint)
+                at: Pointer = ("model", side, index, "dtype")
+                yield Problem(at, message, hint, related=(_server(options),))
 
 
 def perf_over_grpc(project: Project, _options: Options) -> Iterator[Problem]:
     """vegeta speaks HTTP; the orchestrator has a door for it beside gRPC's."""
     if project.perf and project.serving.transport == "grpc":
         hint = "set transport: http, or remove `perf`"
-        yield Problem(("perf",), "the load test cannot speak gRPC yet", hint, at_key=True)
+        message = "the load test cannot speak gRPC yet"
+        related = (says(("serving", "transport"), "grpc"),)
+        yield Problem(("perf",), message, hint, at_key=True, related=related)
 
 
 def name_too_long(project: Project, options: Options) -> Iterator[Problem]:
@@ -200,7 +221,10 @@ def name_too_long(project: Project, options: Options) -> Iterator[Problem]:
 
 
 def orchestrator_with_replicas(project: Project, _options: Options) -> Iterator[Problem]:
-    """The orchestrator runs in the model's pod, once in each."""
+    """The orchestrator runs in the model's pod, once in each.
+
+    Numbers of replicas for it alone would change nothing.
+    """
     component = project.hardware.components.get(ORCHESTRATOR)
     if component and component.replicas:
         at: Pointer = ("hardware", "components", ORCHESTRATOR, "replicas")
@@ -216,7 +240,7 @@ RULES: tuple[TargetRule, ...] = (
     run_in_not_offered,
     transforms_cannot_be_embedded,
     several_tensors,
-    batching_not_offered,
+    preferred_batch_too_large,
     storage_missing,
     storage_not_offered,
     secret_without_use,
@@ -226,5 +250,6 @@ RULES: tuple[TargetRule, ...] = (
     perf_over_grpc,
     orchestrator_with_replicas,
     name_too_long,
+    *UNUSED_RULES,
     *adopted((*SCALING_RULES, *COMPONENT_RULES), workload),
 )

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from generator import model_source
 from generator.document import Pointer
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project
 from generator.storage import scheme
 from generator.target import TargetRule
@@ -21,7 +21,10 @@ _TARGET: Pointer = ("targets", "torchserve")
 
 
 def handler_unreadable(project: Project, options: Options) -> Iterator[Problem]:
-    """The handler is copied into the archive, and TorchServe looks its class up there."""
+    """The handler is copied into the archive, and TorchServe looks its class up there.
+
+    What cannot be read, found or called ends every worker at its start, again and again.
+    """
     if not options.handler:
         return
     path, _, name = options.handler.partition(":")
@@ -74,7 +77,10 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def import_left_behind(project: Project, options: Options) -> Iterator[Problem]:
-    """An archive is a flat folder that holds the handler and model.files, and nothing else."""
+    """An archive is a flat folder that holds the handler and model.files, and nothing else.
+
+    An import that works beside the spec fails in the server, and so does every worker.
+    """
     if not options.handler:
         return
     given = {PurePosixPath(file).name for file in project.model.files}
@@ -114,7 +120,10 @@ def _imports(path: Path) -> list[tuple[int, str]]:
 
 
 def handler_cannot_be_imported(_project: Project, options: Options) -> Iterator[Problem]:
-    """The file is imported by its name, beside what TorchServe itself imports."""
+    """The file is imported by its name, beside what TorchServe itself imports.
+
+    Under the name of one of those modules it would be loaded in that one's place, or never.
+    """
     if not options.handler:
         return
     path = options.handler.partition(":")[0]
@@ -136,7 +145,10 @@ _IMPORTED = {"entry", "ts", "torch", "torchvision", "numpy", "PIL", "captum", "p
 
 
 def files_of_one_name(project: Project, options: Options) -> Iterator[Problem]:
-    """An archive is a flat folder: the second file of a name would replace the first."""
+    """An archive is a flat folder: the second file of a name would replace the first.
+
+    A file with the name of a module would be imported in that module's place.
+    """
     if not options.handler:
         return
     path = PurePosixPath(options.handler.partition(":")[0])
@@ -188,17 +200,23 @@ def format_not_offered(project: Project, options: Options) -> Iterator[Problem]:
 
 
 def archive_not_offered(project: Project, options: Options) -> Iterator[Problem]:
-    """A Job makes the archive where the service then mounts it: on a claim."""
+    """A Job makes the archive where the service then mounts it: on a claim.
+
+    Without KServe nothing mounts it, and without a claim the Job has nowhere to write.
+    """
     storage = project.storage
     if options.archive != "job":
         return
     at: Pointer = (*_TARGET, "archive")
     if options.platform != "kserve":
         message = f"archive: job needs platform: kserve, not {options.platform}"
-        yield Problem(at, message, "set archive: export")
+        platform = says((*_TARGET, "platform"), options.platform)
+        yield Problem(at, message, "set archive: export", related=(platform,))
     elif storage and scheme(storage.bundle_uri) != "pvc":
         message = "archive: job writes to a claim, and the storage is none"
-        yield Problem(at, message, "set storage.uri to pvc://claim/folder, or archive: export")
+        hint = "set storage.uri to pvc://claim/folder, or archive: export"
+        uri = f"the storage is {scheme(storage.bundle_uri)}://"
+        yield Problem(at, message, hint, related=((("storage", "uri"), uri),))
 
 
 def source_missing(project: Project, options: Options) -> Iterator[Problem]:
@@ -208,7 +226,11 @@ def source_missing(project: Project, options: Options) -> Iterator[Problem]:
 
 
 def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:
-    """An archive that is there already brings its own handler."""
+    """An archive that is there already brings its own handler.
+
+    A handler or explanations beside it would never run. What is downloaded without a checksum may
+    be another archive tomorrow.
+    """
     archive = options.archive
     if not isinstance(archive, PrebuiltArchive):
         return
@@ -217,7 +239,8 @@ def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:
         if getattr(options, key):
             message = f"`{key}` contradicts an archive that is there already"
             hint = f"remove `{key}` or `archive`"
-            yield Problem((*_TARGET, key), message, hint, at_key=True)
+            related = ((at, "the archive is named here"),)
+            yield Problem((*_TARGET, key), message, hint, at_key=True, related=related)
     kind = scheme(archive.uri) if "://" in archive.uri else ""
     if kind in ("http", "https") and not archive.sha256:
         hint = "add its sha256"

@@ -1,10 +1,12 @@
 """What TorchServe refuses, or takes in silence and does wrong."""
 
+import itertools
 from collections.abc import Iterator
 
+from generator.compatibility import table
 from generator.document import Pointer
 from generator.kserve.rules import RULES as KSERVE_RULES
-from generator.problem import Problem
+from generator.problem import Problem, says
 from generator.project import Project
 from generator.resources import amount, seconds
 from generator.target import TargetRule
@@ -17,8 +19,10 @@ from generator.targets.torchserve.service import (
     takes,
     workload,
 )
+from generator.targets.torchserve.unused import RULES as UNUSED_RULES
 from generator.torchserve_config import settings_problems
 from generator.transforms.code import answer_of
+from generator.transforms.component import package
 from generator.transforms.embedded import why_not
 from generator.workload import Workload
 from generator.workload_rules import COMPONENT_RULES, SCALING_RULES, adopted
@@ -27,7 +31,11 @@ _TARGET: Pointer = ("targets", "torchserve")
 
 
 def end_of_life(project: Project, options: Options) -> Iterator[Problem]:
-    """The project is archived, says https://github.com/pytorch/serve."""
+    """TorchServe is archived: a vulnerability found from now on stays open.
+
+    Its repository says that there are no planned updates, bug fixes or security patches.
+    Source: https://github.com/pytorch/serve
+    """
     message = "TorchServe is archived: 0.12.0 was its last release, and gets no security fixes"
     elsewhere = project.transforms.run_in in ("server", "model") and project.transforms.preprocess
     triton = "triton: {transforms: {run_in: component}}" if elsewhere else "triton: {}"
@@ -40,26 +48,35 @@ def end_of_life(project: Project, options: Options) -> Iterator[Problem]:
 
 
 def run_in_not_offered(project: Project, options: Options) -> Iterator[Problem]:
-    """Only KServe runs a component in front of the server."""
+    """Only KServe runs a component in front of the server.
+
+    Without it, images would reach a model that takes tensors.
+    """
     steps = project.transforms
     runs = takes(project, options) != "anything" and bool(steps.preprocess)
     if runs and steps.run_in == "component" and options.platform != "kserve":
         message = f"platform {options.platform} has no component in front of TorchServe"
         hint = "set targets.torchserve.transforms: {run_in: server}, or platform: kserve"
-        yield Problem(("transforms", "run_in"), message, hint)
+        related = (says((*_TARGET, "platform"), options.platform),)
+        yield Problem(("transforms", "run_in"), message, hint, related=related)
 
 
 def transforms_cannot_be_embedded(project: Project, options: Options) -> Iterator[Problem]:
-    """With run_in: model the steps become part of the exported program."""
+    """With run_in: model the steps become part of the exported program.
+
+    A function of the user's own takes arrays of numpy, and there are none inside.
+    """
     if takes(project, options) == "pixels":
         yield from why_not(project.transforms)
 
 
 def protocol_not_offered(project: Project, options: Options) -> Iterator[Problem]:
-    """A transformer speaks KServe's protocols only."""
+    """A transformer speaks KServe's protocols only, and clients reach the model through it."""
     if project.serving.protocol == "native" and has_transformer(project, options):
         message = "the transformer in front of TorchServe speaks v1 and v2"
-        yield Problem(("serving", "protocol"), message, "choose v1 or v2, or run_in: server")
+        hint = "choose v1 or v2, or run_in: server"
+        related = (says(("transforms", "run_in"), project.transforms.run_in),)
+        yield Problem(("serving", "protocol"), message, hint, related=related)
 
 
 def grpc_not_offered(project: Project, options: Options) -> Iterator[Problem]:
@@ -69,22 +86,29 @@ def grpc_not_offered(project: Project, options: Options) -> Iterator[Problem]:
     if grpc and sends_tensors and not has_transformer(project, options):
         message = "the sample client with transforms does not speak TorchServe's gRPC"
         hint = "set transport: http, or run_in: server"
-        yield Problem(("serving", "transport"), message, hint)
+        related = (says(("transforms", "run_in"), project.transforms.run_in),)
+        yield Problem(("serving", "transport"), message, hint, related=related)
 
 
 def perf_over_grpc(project: Project, options: Options) -> Iterator[Problem]:
     """vegeta speaks HTTP, and KServe exposes the gRPC port alone."""
     if project.perf and options.platform == "kserve" and project.serving.transport == "grpc":
         hint = "set transport: http, or remove `perf`"
-        yield Problem(("perf",), "the load test cannot speak gRPC yet", hint, at_key=True)
+        message = "the load test cannot speak gRPC yet"
+        related = (says(("serving", "transport"), "grpc"),)
+        yield Problem(("perf",), message, hint, at_key=True, related=related)
 
 
 def perf_of_unknown_requests(project: Project, options: Options) -> Iterator[Problem]:
-    """What a handler of the user's own takes, nobody but the user knows."""
+    """What a handler of the user's own takes, nobody but the user knows.
+
+    A load test with other requests would measure how fast they are refused.
+    """
     if project.perf and takes(project, options) == "anything":
         made = "handler" if options.handler else "archive"
         message = f"the load test does not know what requests the {made} takes"
-        yield Problem(("perf",), message, "remove `perf`", at_key=True)
+        related = (((*_TARGET, made), f"the {made} is given here"),)
+        yield Problem(("perf",), message, "remove `perf`", at_key=True, related=related)
 
 
 def option_of_kserve(_project: Project, options: Options) -> Iterator[Problem]:
@@ -94,7 +118,9 @@ def option_of_kserve(_project: Project, options: Options) -> Iterator[Problem]:
     if options.deployment_mode:
         message = f"`deployment_mode` has no meaning with platform: {options.platform}"
         hint = "remove it, or set platform: kserve"
-        yield Problem((*_TARGET, "deployment_mode"), message, hint, at_key=True)
+        related = (says((*_TARGET, "platform"), options.platform),)
+        at: Pointer = (*_TARGET, "deployment_mode")
+        yield Problem(at, message, hint, at_key=True, related=related)
 
 
 def explain_not_offered(project: Project, options: Options) -> Iterator[Problem]:
@@ -104,22 +130,31 @@ def explain_not_offered(project: Project, options: Options) -> Iterator[Problem]
     at: Pointer = (*_TARGET, "explain")
     image, output = project.model.inputs[0], project.model.outputs[0]
     message = hint = ""
+    related: tuple[tuple[Pointer, str], ...] = ()
     if takes(project, options) == "anything":
         message = "explanations are of the rendered handler, which this service has not"
+        made = "handler" if options.handler else "archive"
+        related = (((*_TARGET, made), f"the {made} is given here"),)
     elif has_transformer(project, options) or takes(project, options) == "pixels":
         message = f"explanations cannot be had with run_in: {project.transforms.run_in}"
         hint = "set run_in: server or client, or "
+        related = (says(("transforms", "run_in"), project.transforms.run_in),)
     elif len(project.model.inputs) > 1:
+        related = ((("model", "inputs", 1), "the second input"),)
         message = f"explanations are of one input, and the model takes {len(project.model.inputs)}"
     elif not image.has_batch:
         message = f"explanations run in batches, and input `{image.name}` has no N"
         hint = "begin the shapes with N, or "
+        related = ((("model", "inputs", 0, "shape"), "this shape has no N"),)
     elif not image.dtype.startswith("float"):
         message = f"explanations need gradients, and input `{image.name}` is {image.dtype}"
+        related = (says(("model", "inputs", 0, "dtype"), image.dtype),)
     elif len(output.sample_shape) != 1:
         message = f"explanations are of classes, and output `{output.name}` has no [N, classes]"
+        related = ((("model", "outputs", 0, "shape"), f"the shape of `{output.name}`"),)
     if message:
-        yield Problem(at, message, f"{hint}remove `explain`", at_key=True)
+        hint += "remove `explain`"
+        yield Problem(at, message, hint, at_key=True, related=related)
 
 
 def several_outputs_behind_transforms(project: Project, options: Options) -> Iterator[Problem]:
@@ -128,7 +163,8 @@ def several_outputs_behind_transforms(project: Project, options: Options) -> Ite
     if takes(project, options) in ("images", "pixels") and outputs > 1:
         message = f"the handler answers with one output, and the model returns {outputs}"
         hint = "return one tensor from the model, or set run_in: client"
-        yield Problem(("model", "outputs", 1), message, hint)
+        related = (says(("transforms", "run_in"), project.transforms.run_in),)
+        yield Problem(("model", "outputs", 1), message, hint, related=related)
 
 
 def answer_of_free_shape_in_the_server(project: Project, options: Options) -> Iterator[Problem]:
@@ -157,11 +193,16 @@ def delay_of_an_unfilled_batch(project: Project, options: Options) -> Iterator[P
             f"{batching.delay}: batches of {size} never fill, and each waits the whole delay"
         )
         hint = "lower it, or remove it: the default is 1ms"
-        yield Problem(("serving", "batching", "delay"), message, hint, severity="warning")
+        at: Pointer = ("serving", "batching")
+        related = (says(("perf", "rate"), perf.rate), says((*at, "max_size"), size))
+        yield Problem((*at, "delay"), message, hint, severity="warning", related=related)
 
 
 def queue_shorter_than_a_second(project: Project, options: Options) -> Iterator[Problem]:
-    """A request that finds the queue full is answered 503 at once."""
+    """A request that finds the queue full is answered 503 at once.
+
+    A pause of the model, such as a slow batch, loses requests that a longer queue would have held.
+    """
     if not options.job_queue_size or not project.perf:
         return
     rate = project.perf.rate / max(1, project.serving.replicas.min)
@@ -172,24 +213,33 @@ def queue_shorter_than_a_second(project: Project, options: Options) -> Iterator[
             "requests a second: a short pause is answered with 503"
         )
         hint = f"raise it to {round(rate)}, or remove it"
-        yield Problem((*_TARGET, "job_queue_size"), message, hint, severity="warning")
+        at: Pointer = (*_TARGET, "job_queue_size")
+        related = (says(("perf", "rate"), project.perf.rate),)
+        yield Problem(at, message, hint, severity="warning", related=related)
 
 
 def more_workers_than_cpus(project: Project, options: Options) -> Iterator[Problem]:
     """Each worker is a process with threads of its own: two on one CPU gave 0.15x the rate."""
     models = describe(project, options).models
     workers = sum(model.workers for model in models)
-    cpus = amount(project.hardware.limits.cpu or project.hardware.cpu)
+    own, limit = project.hardware.cpu, project.hardware.limits.cpu
+    cpus = amount(limit or own)
     if len(models) > 1 and project.hardware.accelerator == "cpu" and workers > cpus:
         message = (
             f"{len(models)} models have {workers} workers, and hardware.cpu is {float(cpus):g}"
         )
         hint = f"raise hardware.cpu to {workers}, or drop a model"
-        yield Problem((*_TARGET, "also_serves"), message, hint, severity="warning", at_key=True)
+        at: Pointer = (*_TARGET, "also_serves")
+        counted: Pointer = ("hardware", "limits", "cpu") if limit else ("hardware", "cpu")
+        related = (says(counted, limit or own),)
+        yield Problem(at, message, hint, severity="warning", at_key=True, related=related)
 
 
 def setting_not_offered(_project: Project, options: Options) -> Iterator[Problem]:
-    """TorchServe ignores keys that it does not know, and values that it cannot read."""
+    """TorchServe ignores keys that it does not know, and values that it cannot read.
+
+    The server would start with another setting than the spec has, and say nothing.
+    """
     for key, message, hint in settings_problems(options.settings):
         yield Problem((*_TARGET, "settings", key), message, hint, at_key=True)
 
@@ -210,7 +260,8 @@ def served_behind_a_component(project: Project, options: Options) -> Iterator[Pr
     at: Pointer = (*_TARGET, "also_serves")
     if options.also_serves and has_transformer(project, options):
         message = "the transformer in front hides the other models"
-        yield Problem(at, message, "set run_in: server", at_key=True)
+        related = (says(("transforms", "run_in"), project.transforms.run_in),)
+        yield Problem(at, message, "set run_in: server", at_key=True, related=related)
     for index, model in enumerate(describe(project, options).models[1:]):
         steps = model.project.transforms
         if steps.preprocess and steps.run_in == "component" and model.takes != "anything":
@@ -223,7 +274,9 @@ def image_of_another_accelerator(project: Project, options: Options) -> Iterator
     image = options.base_image or ""
     if project.hardware.accelerator == "nvidia" and image.rpartition(":")[2].endswith("-cpu"):
         message = f"`{image}` has no CUDA, and hardware.accelerator is nvidia"
-        yield Problem((*_TARGET, "base_image"), message, "name a -gpu image, or remove it")
+        hint = "name a -gpu image, or remove it"
+        related = (says(("hardware", "accelerator"), "nvidia"),)
+        yield Problem((*_TARGET, "base_image"), message, hint, related=related)
 
 
 def annotation_of_metrics(project: Project, options: Options) -> Iterator[Problem]:
@@ -234,6 +287,60 @@ def annotation_of_metrics(project: Project, options: Options) -> Iterator[Proble
                 message = f"annotation `{key}` is already rendered"
                 at: Pointer = ("kubernetes", "annotations", key)
                 yield Problem(at, message, "remove it, or patch deployment.yaml", at_key=True)
+
+
+def package_not_offered(project: Project, options: Options) -> Iterator[Problem]:
+    """The image has a Python of its own, for which pip finds no release of a package.
+
+    Source: https://github.com/pytorch/serve/blob/master/docker/Dockerfile
+    """
+    python = _python_of(describe(project, options).base_image)
+    at, lines = _installed(project, options)
+    if not python or not lines:
+        return
+    from generator.compatibility.requirements import refused  # of which few specs have need
+
+    for each in refused(lines, python):
+        yield Problem((*at, each.index), each.message, each.hint)
+
+
+def _python_of(image: str) -> str | None:
+    """The Python of one of TorchServe's own images; None where nothing is known of it."""
+    name, _, tag = image.partition("@")[0].rpartition(":")
+    known = table().torchserve
+    for each in known.images:
+        if name.endswith(known.image.partition("/")[2]) and tag.startswith(f"{each.release}-"):
+            return each.python
+    return None
+
+
+def _installed(project: Project, options: Options) -> tuple[Pointer, tuple[str, ...]]:
+    """The user's lines that are installed where the model runs, and where they stand."""
+    given = takes(project, options)
+    if options.handler:
+        return ("model", "requirements"), project.model.requirements
+    if given in ("images", "pixels"):
+        return ("transforms", "requirements"), project.transforms.requirements
+    return (), ()
+
+
+def packages_contradict(project: Project, options: Options) -> Iterator[Problem]:
+    """One image has the packages of all models, of which pip installs one release each."""
+    lines, own = _installed(project, options)
+    if options.platform == "kserve" or not own or not options.also_serves:
+        return  # under KServe the server makes an environment for each
+    from generator.compatibility.requirements import contradiction  # of which few specs have need
+
+    others = describe(project, options).models[1:]
+    at: Pointer = (*_TARGET, "also_serves")
+    for index, model in enumerate(others):
+        _, theirs = _installed(model.project, model.options)
+        for line, other in itertools.product(own, theirs):
+            if package(line) == package(other) and contradiction(line, other):
+                message = f"its `{other}` and `{line}` here are for one image, which holds one"
+                related = (((*lines, own.index(line)), f"`{line}` stands here"),)
+                hint = "agree on one, or set platform: kserve"
+                yield Problem((*at, index), message, hint, related=related)
 
 
 def _scaled(project: Project, options: Options) -> Workload | None:
@@ -262,6 +369,9 @@ RULES: tuple[TargetRule, ...] = (
     served_behind_a_component,
     image_of_another_accelerator,
     annotation_of_metrics,
+    package_not_offered,
+    packages_contradict,
+    *UNUSED_RULES,
     *adopted(KSERVE_RULES, exposure),
     *adopted(SCALING_RULES, _scaled),
     *adopted(COMPONENT_RULES, workload),

@@ -106,7 +106,7 @@ def describe(project: Project, options: Options) -> Service:
         has_transformer=has_transformer(project, options),
         protocol=project.serving.protocol or ("v2" if on_kserve else "native"),
         is_grpc=project.serving.transport == "grpc",
-        namespace=project.kubernetes.namespace,
+        namespace=None if options.platform == "docker" else project.kubernetes.namespace,
         base_image=options.base_image or _base_image(project),
         images=_images(project, options),
         job_queue_size=options.job_queue_size or max(100, project.perf.rate if project.perf else 0),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from generator.compatibility import table
 from generator.project import Format
 from generator.targets.triton.options import TensorNames
 
@@ -14,8 +15,7 @@ class Loaded:
     `platform` is config.pbtxt's word and `model_format` KServe's; `backend` is written where
     `platform` alone does not say it to every release. `file` is the name that the backend looks
     for, `threads` its parameters for threads within and between operations. `tensor_names` are the
-    options that it offers; without any, the tensors are called as in the spec. `since` is the
-    first release that reads what gen export writes and serves it in batches.
+    options that it offers; without any, the tensors are called as in the spec.
     """
 
     platform: str
@@ -24,7 +24,6 @@ class Loaded:
     threads: tuple[str, str]
     tensor_names: tuple[TensorNames, ...]
     backend: str | None = None
-    since: str | None = None
 
 
 LIBTORCH_THREADS = ("INTRA_OP_THREAD_COUNT", "INTER_OP_THREAD_COUNT")
@@ -45,10 +44,9 @@ LOADED: Mapping[Format, Loaded] = {
         model_format="onnx",
         threads=("intra_op_thread_count", "inter_op_thread_count"),
         tensor_names=(),
-        since="23.03",  # the first with ONNX Runtime 1.14, which reads opset 18
     ),
-    # pytorch_backend's README, "AOT Inductor Support (Beta)": in 26.03, with names by index in
-    # 26.05, where `forward` would be ARGS[0]; batches in 26.07, as its release notes say.
+    # pytorch_backend's README, "AOT Inductor Support (Beta)": names by index came in 26.05, where
+    # `forward` would be ARGS[0].
     "aot_inductor": Loaded(
         platform="torch_aoti",
         backend="pytorch",
@@ -56,6 +54,13 @@ LOADED: Mapping[Format, Loaded] = {
         model_format="pytorch",
         threads=LIBTORCH_THREADS,
         tensor_names=("index",),
-        since="26.07",
     ),
 }
+
+
+def since(given: Format, *, batched: bool) -> str | None:
+    """The first release that reads what gen export writes, and serves it in batches if asked."""
+    feature = table().triton.formats.get(given)
+    if not feature:
+        return None
+    return feature.batches_since if batched and feature.batches_since else feature.since
