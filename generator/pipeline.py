@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from generator import acceptance, source
 from generator.artefact import RenderedFile
-from generator.diagnostics import CannotRun, Diagnostic, Rejected
+from generator.cluster import cluster_of
+from generator.diagnostics import CannotRun, Diagnostic, Rejected, in_file_order
 from generator.document import Document, Pointer
 from generator.patches import MANIFESTS, Patch, patched
 from generator.problem import Problem, located
@@ -38,8 +39,14 @@ def build_document(document: Document, selection: Selection = EVERYTHING) -> Bui
     deployments, warnings = validate(document, selection)
     if not deployments:
         raise CannotRun(f"{document.place(()).text.path}: no target of this spec is selected")
-    files = [file for deployment in deployments for file in _rendered(deployment)]
-    return Build(deployments[0].project.name, tuple(files), tuple(deployments), warnings)
+    files: list[RenderedFile] = []
+    told = list(warnings)
+    for deployment in deployments:
+        rendered, more = _rendered(deployment)
+        files += rendered
+        told += more
+    project = deployments[0].project.name
+    return Build(project, tuple(files), tuple(deployments), in_file_order(told))
 
 
 def folder_of(deployment: Deployment) -> PurePosixPath:
@@ -47,8 +54,8 @@ def folder_of(deployment: Deployment) -> PurePosixPath:
     return deployment.project.place
 
 
-def _rendered(deployment: Deployment) -> Iterator[RenderedFile]:
-    """The files of one deployment, patched and accepted."""
+def _rendered(deployment: Deployment) -> tuple[list[RenderedFile], list[Diagnostic]]:
+    """The files of one deployment, patched and accepted, and warnings of them."""
     artefacts = deployment.target.plan(deployment.project, deployment.options)
     files = [render(artefact) for artefact in sorted(artefacts, key=lambda a: a.path)]
     at: Pointer = ("targets", deployment.target.name, "patches")
@@ -57,20 +64,23 @@ def _rendered(deployment: Deployment) -> Iterator[RenderedFile]:
     flaws = [located(problem, rule, document) for problem in problems]
     if not flaws:
         flaws = list(_refused(files, deployment))
-    if flaws:
+    if any(flaw.severity == "error" for flaw in flaws):
         raise Rejected(flaws)
-    for file in files:
-        yield replace(file, path=folder_of(deployment) / file.path)
+    place = folder_of(deployment)
+    return [replace(file, path=place / file.path) for file in files], flaws
 
 
 def _refused(files: list[RenderedFile], deployment: Deployment) -> Iterator[Diagnostic]:
     """What acceptance says, at the patch that touched the file or else at the target."""
-    for refusal in acceptance.refusals(files):
+    accepted = deployment.project.accepted_warnings
+    for refusal in acceptance.refusals(files, cluster_of(deployment.project)):
+        if refusal.severity == "warning" and refusal.rule in accepted:
+            continue
         pointer: Pointer = ("targets", deployment.target.name)
         pointer += _last_patch(refusal.file, deployment.options.patches)
         message = f"{refusal.file.path}: {refusal.where}: {refusal.message}"
-        problem = Problem(pointer, message, refusal.hint)
-        yield located(problem, f"acceptance/{refusal.system}", deployment.document)
+        problem = Problem(pointer, message, refusal.hint, refusal.severity)
+        yield located(problem, refusal.rule, deployment.document)
 
 
 def _last_patch(file: RenderedFile, patches: tuple[Patch, ...]) -> Pointer:

@@ -64,7 +64,7 @@ def test_a_refusal_is_told_at_the_last_patch_of_that_manifest() -> None:
         )
 
     [diagnostic] = caught.value.diagnostics
-    assert diagnostic.rule == "acceptance/kubernetes"
+    assert diagnostic.rule == "kubernetes/schema"
     assert "merge: {spec: {x: 1}}" in diagnostic.source
 
 
@@ -87,3 +87,32 @@ def test_a_refusal_in_one_environment_stops_all_of_the_spec() -> None:
 
     with pytest.raises(Rejected):
         built(f"environments: {{good: {{}}, bad: {bad}}}\n")
+
+
+RENAMED_MODE = """\
+spec_version: 1
+name: one
+model:
+  source: package.module:Net
+  inputs: [{name: image, dtype: float32, shape: [N, 3, 32, 32]}]
+  outputs: [{name: logits, dtype: float32, shape: [N, 10]}]
+storage: {uri: s3://models/one}
+ACCEPTED
+targets:
+  triton:
+    patches:
+      - manifest: inferenceservice.yaml
+        merge:
+          metadata: {annotations: {serving.kserve.io/deploymentMode: RawDeployment}}
+"""
+
+
+def test_a_warning_about_what_is_rendered_is_told_at_the_patch_and_can_be_accepted() -> None:
+    accepted = "accepted_warnings: {kserve/old-deployment-mode: our cluster runs KServe 0.13}"
+
+    [warning] = build("one.yaml", RENAMED_MODE.replace("ACCEPTED\n", "").encode(), Path()).warnings
+    quiet = build("one.yaml", RENAMED_MODE.replace("ACCEPTED", accepted).encode(), Path())
+
+    assert (warning.severity, warning.span.line) == ("warning", 11)
+    assert warning.rule == "kserve/old-deployment-mode"
+    assert quiet.warnings == ()

@@ -133,3 +133,10 @@ def test_a_missing_file_is_told_when_it_is_read() -> None:
 
     with pytest.raises(CannotRun, match=r"cannot read missing\.yaml: No such file or directory"):
         spec.read()
+
+
+def test_a_pipe_in_a_folder_is_no_spec(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "a.yaml").write_text("spec_version: 1\n")
+
+    assert found(str(tmp_path)) == [str(tmp_path / "a.yaml")]
