@@ -8,6 +8,9 @@ from generator.artefact import Artefact, RenderedFile
 from generator.quoting import FORMATS, Quote, Verbatim, format_of
 from generator.shipped import shipped
 
+TemplateError = jinja2.TemplateError
+"""What a template raises for which the plan has forgotten a value."""
+
 
 def render(artefact: Artefact) -> RenderedFile:
     """The artefact's text; every value is quoted for the format of its file."""

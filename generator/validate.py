@@ -1,6 +1,6 @@
 """Turn a document into projects, or say everything that is wrong with it at once."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ from generator.problem import Problem, did_you_mean, located
 from generator.project import Project, Served
 from generator.rules import RULES
 from generator.target import Target
-from generator.targets import TARGETS
+from generator.unused import unless_used
 from generator.views import EVERYTHING, OVERRIDABLE, Selection, View, framed, views
 
 
@@ -35,22 +35,37 @@ def validate(
 
     Shapes are checked first: rules run only on a spec whose shape is right everywhere.
     """
+    flaws: list[Diagnostic] = []
+    deployments, found = [], []
+    for view in _well_shaped(document, selection):
+        deployment, problems = _with_served(_deployment(view))
+        deployments.append(deployment)
+        flaws += problems
+        found.append(list(_found(deployment)))
+    everywhere = (view.document for view in views(document, EVERYTHING))
+    for deployment, told in zip(deployments, unless_used(found, everywhere), strict=True):
+        flaws += _judged(deployment, told)
+    if not any(flaw.severity == "error" for flaw in flaws):
+        flaws += _collisions(deployments)
+    if any(flaw.severity == "error" for flaw in flaws):
+        raise Rejected(flaws)
+    return deployments, in_file_order(flaws)
+
+
+def unjudged(document: Document, selection: Selection = EVERYTHING) -> list[Deployment]:
+    """The deployments of a spec whose shape is right, whatever the rules say; raises Rejected."""
+    return [_with_served(_deployment(view))[0] for view in _well_shaped(document, selection)]
+
+
+def _well_shaped(document: Document, selection: Selection) -> list[View]:
+    """The views of a spec that no schema refuses; raises Rejected."""
     flaws = _located(framed(document), "schema", document)
     seen = list(views(document, selection))
     for view in seen:
         flaws += _shaped(view)
     if flaws:
         raise Rejected(flaws)
-    deployments = []
-    for view in seen:
-        deployment, problems = _with_served(_deployment(view))
-        deployments.append(deployment)
-        flaws += [*problems, *_judged(deployment)]
-    if not any(flaw.severity == "error" for flaw in flaws):
-        flaws += _collisions(deployments)
-    if any(flaw.severity == "error" for flaw in flaws):
-        raise Rejected(flaws)
-    return deployments, in_file_order(flaws)
+    return seen
 
 
 def _located(problems: Iterable[Problem], rule: str, document: Document) -> list[Diagnostic]:
@@ -223,30 +238,26 @@ def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
 _SAME_SERVICE = "names/same-service"
 
 
-def _judged(deployment: Deployment) -> Iterator[Diagnostic]:
+def _judged(deployment: Deployment, told: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     """What the rules say, but for the warnings that the spec accepts."""
     accepted = deployment.project.accepted_warnings
-    known = _warnings_known() if accepted else frozenset()
+    known = _warnings_known() if accepted else ()
     for name in accepted:
         if name not in known:
             at: Pointer = ("accepted_warnings", name)
             message = f"there is no rule `{name}`"
             problem = Problem(at, message, did_you_mean(name, known), at_key=True)
             yield located(problem, "accepted-warnings/unknown-rule", deployment.document)
-    for flaw in _found(deployment):
+    for flaw in told:
         if flaw.severity == "error" or flaw.rule not in accepted:
             yield flaw
 
 
-def _warnings_known() -> frozenset[str]:
-    """The names that accepted_warnings may hold."""
-    names = (_name(area, rule) for area, rules in _rules().items() for rule in rules)
-    return frozenset((*names, _SAME_SERVICE))
+def _warnings_known() -> Collection[str]:
+    """The names that accepted_warnings may hold: of all rules, those on what is rendered too."""
+    from generator.catalogue import all_documented  # reads every docstring, for specs that name one
 
-
-def _rules() -> dict[str, tuple[Callable[..., Iterator[Problem]], ...]]:
-    """All rules by the word that their names begin with."""
-    return {**RULES, **{target.name: target.rules for target in TARGETS.values()}}
+    return all_documented()
 
 
 def _found(deployment: Deployment) -> Iterator[Diagnostic]:

@@ -79,7 +79,7 @@ accepted_warnings: {torchserve/end-of-life: known}
 targets: {torchserve: {platform: docker, names: {model: second}}}
 """
 BOTH = """\
-accepted_warnings: {torchserve/end-of-life: known}
+accepted_warnings: {torchserve/end-of-life: known, torchserve/no-effect: shared}
 images: {registry: docker.io/acme, tag: "1"}
 hardware: {cpu: 2}
 targets: {torchserve: {platform: docker, also_serves: [more/two.yaml]}}
