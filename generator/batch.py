@@ -1,14 +1,16 @@
 """Build many specs together: a failing one does not hold up the others."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from generator import pipeline, source
-from generator.diagnostics import CannotRun, Rejected
+from generator.diagnostics import CannotRun, Diagnostic, Rejected, Related
 from generator.document import Document
 from generator.pipeline import Build
 from generator.problem import Problem, located
-from generator.specs import Spec
+from generator.specs import Spec, find_specs
 from generator.views import Selection, named_targets
+from generator.yaml_fixes import with_fixes
 
 Failure = Rejected | CannotRun
 Outcome = Build | Failure
@@ -22,7 +24,7 @@ def silent(_done: int, _total: int) -> None:
 
 def build_all(
     specs: Iterable[Spec], selection: Selection, report: Report = silent
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[Spec, Outcome]]:
     """What becomes of each spec, in order; specs in which nothing is selected are left out.
 
     All are loaded before the first is built: two of one name are both refused. Raises CannotRun
@@ -31,24 +33,62 @@ def build_all(
     loaded = {spec: _loaded(spec) for spec in specs}
     documents = {spec: item for spec, item in loaded.items() if isinstance(item, Document)}
     if misfit := _misfit(selection, list(documents.values())):
-        yield from (item for item in loaded.values() if not isinstance(item, Document))
+        for spec, item in loaded.items():
+            if not isinstance(item, Document):
+                yield spec, item
         raise misfit
     refused = dict(_same_names(documents))
     for done, (spec, item) in enumerate(loaded.items()):
         report(done, len(loaded))
         if not isinstance(item, Document):
-            yield item
+            yield spec, item
         elif spec in refused:
-            yield refused[spec]
+            yield spec, refused[spec]
         elif _concerns(selection, item):
-            yield _built(item, selection)
+            yield spec, _built(item, selection)
+
+
+def environments(paths: Sequence[str]) -> list[str]:
+    """The environments of specs, for completion: what cannot be read has none."""
+    names: dict[str, None] = {}
+    try:
+        for spec in find_specs(paths):
+            item = _loaded(spec)
+            if isinstance(item, Document):
+                names |= dict.fromkeys(filter(None, _environments(item)))
+    except CannotRun:
+        return []
+    return list(names)
 
 
 def _loaded(spec: Spec) -> Document | Failure:
     try:
-        return source.load(spec.shown, spec.read(), spec.folder)
-    except (Rejected, CannotRun) as failure:
+        text = spec.read()
+        try:
+            return source.load(spec.shown, text, spec.folder)
+        except Rejected as rejected:
+            return with_fixes(rejected, spec.shown, text)
+    except CannotRun as failure:
         return failure
+
+
+def diagnosed(spec: Spec, text: bytes, selection: Selection) -> tuple[Diagnostic, ...]:
+    """Everything wrong with a spec if it had another text; nothing where that cannot be told."""
+    loaded = _loaded(Held(spec.path, text))
+    outcome = _built(loaded, selection) if isinstance(loaded, Document) else loaded
+    if isinstance(outcome, Build):
+        return outcome.warnings
+    return outcome.diagnostics if isinstance(outcome, Rejected) else ()
+
+
+@dataclass(frozen=True)
+class Held(Spec):
+    """A spec whose text is at hand, and need not be what its file holds."""
+
+    text: bytes
+
+    def read(self) -> bytes:
+        return self.text
 
 
 def _built(document: Document, selection: Selection) -> Outcome:
@@ -69,7 +109,15 @@ def _same_names(documents: dict[Spec, Document]) -> Iterator[tuple[Spec, Rejecte
             others = ", ".join(other.shown for other in specs if other != spec)
             message = f"project `{name}` is also in {others}"
             problem = Problem(("name",), message, "each project of a run has a name of its own")
-            yield spec, Rejected([located(problem, "specs/name-used-twice", documents[spec])])
+            flaw = located(problem, "specs/name-used-twice", documents[spec])
+            also = [_named_here(documents[other]) for other in specs if other != spec]
+            yield spec, Rejected([replace(flaw, related=tuple(also))])
+
+
+def _named_here(document: Document) -> Related:
+    place = document.place(("name",))
+    line = place.text.line(place.span.line)
+    return Related(place.text.path, place.span, "the same name", line)
 
 
 def _misfit(selection: Selection, documents: Sequence[Document]) -> CannotRun | None:

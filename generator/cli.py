@@ -12,18 +12,32 @@ from types import FrameType
 import click
 
 from generator import reporting
-from generator.commands import engines, exporting, inspecting, rendering, verifying
+from generator.commands import (
+    completion,
+    crds,
+    engines,
+    explaining,
+    exporting,
+    inspecting,
+    linting,
+    rendering,
+    verifying,
+)
 from generator.commands.common import BUG, COULD_NOT_RUN, DONE, INTERRUPTED, gen
 from generator.diagnostics import CannotRun
 
 COMMANDS = (
     rendering.validate,
     rendering.render,
+    linting.lint_files,
     rendering.list_targets,
     rendering.schema,
+    completion.completion,
+    crds.crds,
     exporting.export,
     inspecting.inspect,
     verifying.verify,
+    explaining.explain,
     engines.list_engines,
 )
 for command in COMMANDS:

@@ -23,6 +23,10 @@ class Text:
         """The text of a 1-based line, or nothing past the end."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
+    def at_span(self, span: Span) -> str:
+        """What stands at a place."""
+        return self.line(span.line)[span.column - 1 : span.end_column - 1]
+
     @cached_property
     def lines(self) -> list[str]:
         """The lines as YAML counts them."""
@@ -50,6 +54,17 @@ class Place:
     def span(self) -> Span:
         """What to point at: a scalar itself, a list or map by its key."""
         return self.value if self.written is not None else self.key or self.value
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the value stands there just as it is read: no quotes, tag or second line."""
+        return self.written is not None and self.text.at_span(self.value) == self.written
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the value stands there in quotes, and just as it is read."""
+        quoted = self.text.at_span(self.value)
+        return self.written is not None and quoted in (f'"{self.written}"', f"'{self.written}'")
 
 
 @dataclass(frozen=True, eq=False)

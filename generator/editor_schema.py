@@ -2,8 +2,10 @@
 
 import copy
 import json
+from collections.abc import Iterator
 
 from generator import schema
+from generator.document import Pointer
 from generator.schema import Schema
 from generator.targets import TARGETS
 from generator.views import OVERRIDABLE
@@ -66,3 +68,66 @@ def _partial(part: Schema) -> Schema:
             value = [_partial(child) for child in value]
         result[key] = value
     return result
+
+
+def is_one_kind(whole: Schema, pointer: Pointer, kind: str) -> bool:
+    """Whether a value of this JSON type, or null, is all that can stand at a pointer.
+
+    `whole` is what `editor_schema` gives.
+    """
+    kinds: set[str] = set()
+    for part in (part for node in _nodes(whole, pointer) for part in _parts(whole, node)):
+        told = part.get("type", ())
+        kinds |= {told} if isinstance(told, str) else set(told)
+        if all(word is None or isinstance(word, str) for word in part.get("enum", [0])):
+            kinds.add("string")
+    return kinds - {"null"} == {kind}
+
+
+def takes(whole: Schema, pointer: Pointer, value: object) -> bool:
+    """Whether the schema takes a value at a pointer."""
+    import jsonschema
+
+    definitions = {"definitions": whole["definitions"]}
+    nodes = _nodes(whole, pointer)
+    return all(jsonschema.Draft7Validator(definitions | node).is_valid(value) for node in nodes)
+
+
+def takes_key(whole: Schema, pointer: Pointer, key: str) -> bool:
+    """Whether the map at a pointer may have a key."""
+    import jsonschema
+
+    for part in (part for node in _nodes(whole, pointer) for part in _parts(whole, node)):
+        if key in part.get("properties", {}):
+            return True
+        if isinstance(part.get("additionalProperties"), dict):
+            return bool(jsonschema.Draft7Validator(part.get("propertyNames", {})).is_valid(key))
+    return False
+
+
+def _nodes(whole: Schema, pointer: Pointer) -> list[Schema]:
+    """The schemas of what stands at a pointer."""
+    nodes = [whole]
+    for key in pointer:
+        nodes = [below for node in nodes for below in _below(whole, node, key)]
+    return nodes
+
+
+def _below(whole: Schema, node: Schema, key: str | int) -> Iterator[Schema]:
+    for part in _parts(whole, node):
+        if isinstance(key, int):
+            below = part.get("items")
+        else:
+            below = part.get("properties", {}).get(key, part.get("additionalProperties"))
+        if isinstance(below, dict):
+            yield below
+
+
+def _parts(whole: Schema, node: Schema) -> Iterator[Schema]:
+    """A schema, what it refers to, and its alternatives."""
+    yield node
+    children = [*node.get("allOf", ()), *node.get("anyOf", ())]
+    if "$ref" in node:
+        children.append(whole["definitions"][node["$ref"].rpartition("/")[2]])
+    for child in children:
+        yield from _parts(whole, child)

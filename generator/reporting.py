@@ -1,18 +1,29 @@
 """Print diagnostics and results; colour only where it is wanted."""
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 
+from generator import atomic
 from generator.diagnostics import CannotRun, Diagnostic
+from generator.reports import FORMATS, TEXT
+from generator.reports.text import Role, told, told_fix
+from generator.result import Result
 from generator.write import Changes, Tree
 
-WIDTH = 120
-"""Columns of a source line that are shown around a place."""
-_COLOUR = {"error": "red", "warning": "yellow"}
+_COLOUR: dict[Role, str | None] = {
+    "place": None,
+    "error": "red",
+    "warning": "yellow",
+    "note": "cyan",
+    "fixed": "green",
+    "fixable": "green",
+}
 
 
 def colour() -> bool | None:
@@ -27,9 +38,9 @@ def colour() -> bool | None:
     return False if os.environ.get("TERM") == "dumb" else None
 
 
-def show_progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int, noun: str = "specs") -> None:
     """A counter on a terminal, for `clear_progress` to remove before anything else is printed."""
-    _rewrite_line(f"{done}/{total} specs")
+    _rewrite_line(f"{done}/{total} {noun}")
 
 
 def clear_progress() -> None:
@@ -69,10 +80,92 @@ def _can_rewrite() -> bool:
     return bool(sys.stderr and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
 
 
+class Reporter:
+    """Tells a result: text on stderr as it goes; another format whole, at the end.
+
+    Another format goes to stdout, or to a file, in one piece. What could not run stands on stderr
+    in any case, for people.
+    """
+
+    def __init__(self, form: str = TEXT, file: str | None = None, *, strict: bool = False) -> None:
+        self.result = Result(strict=strict)
+        self.form = form
+        self.file = file
+
+    @property
+    def is_text(self) -> bool:
+        return self.form == TEXT
+
+    @property
+    def takes_stdout(self) -> bool:
+        """Whether stdout is the result's: what else a command prints is then for stderr."""
+        return not self.is_text and self.file is None
+
+    def add(self, *diagnostics: Diagnostic) -> None:
+        """Take diagnostics, and print them where it is text that is wanted."""
+        counted = self.result.add(diagnostics)
+        if self.is_text:
+            print_diagnostics(counted)
+
+    def fix(self, *diagnostics: Diagnostic) -> None:
+        """Take mistakes that have been put right."""
+        self.result.fixed += diagnostics
+        self._print_fixes(diagnostics, "fixed")
+
+    def propose(self, *diagnostics: Diagnostic) -> None:
+        """Take mistakes that can be put right, and have not been."""
+        self.result.add(diagnostics)
+        self.result.is_fixable |= bool(diagnostics)
+        self._print_fixes(diagnostics, "fixable")
+
+    def _print_fixes(self, diagnostics: Iterable[Diagnostic], role: Role) -> None:
+        if self.is_text:
+            for diagnostic in diagnostics:
+                click.echo(told_fix(diagnostic, _styled, role), err=True)
+
+    def fail(self, error: CannotRun) -> None:
+        """Take what could not run, and print it."""
+        self.result.failures.append(str(error))
+        print_failure(error)
+
+    def finish(self) -> None:
+        """Print or write the result where that has not been done on the way.
+
+        Raises CannotRun where the file cannot be written.
+        """
+        if self.is_text:
+            return
+        text = FORMATS[self.form](self.result)
+        if self.file is None:
+            click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+            return
+        try:
+            atomic.write(Path(self.file), text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise CannotRun(f"cannot write {self.file}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def reported(form: str, file: str | None, *, strict: bool = False) -> Iterator[Reporter]:
+    """A reporter that tells all at the end, also what has stopped the run (CannotRun)."""
+    reporter = Reporter(form, file, strict=strict)
+    try:
+        yield reporter
+    except CannotRun as error:
+        reporter.result.failures.append(str(error))
+        reporter.finish()
+        raise
+    reporter.finish()
+
+
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Each diagnostic on stderr, with its source line and a caret under the place."""
     for diagnostic in diagnostics:
-        click.echo(_told(diagnostic), err=True)
+        click.echo(told(diagnostic, _styled), err=True)
+
+
+def _styled(text: str, role: Role) -> str:
+    return click.style(text, fg=_COLOUR[role], bold=True)
 
 
 def print_failure(error: CannotRun | OSError) -> None:
@@ -88,44 +181,17 @@ def print_note(text: str) -> None:
     click.echo(f"gen: {text}", err=True)
 
 
-def print_written(tree: Tree, changes: Changes) -> None:
-    """One line for a project on stdout; on stderr what was left in place."""
+def print_written(tree: Tree, changes: Changes, *, err: bool = False) -> None:
+    """One line for a project on stdout (`err`: stderr); on stderr what was left in place."""
     numbers = {
         "created": len(changes.created),
         "updated": len(changes.updated),
         "removed": len(changes.removed),
     }
     told = ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
-    click.echo(f"{tree.folder}: {counted(len(tree.files), 'file')}, {told or 'unchanged'}")
+    click.echo(f"{tree.folder}: {counted(len(tree.files), 'file')}, {told or 'unchanged'}", err=err)
     for path in changes.edited:
         print_note(f"{tree.folder / path} is no longer rendered, but was edited: left in place")
-
-
-def _told(diagnostic: Diagnostic) -> str:
-    span = diagnostic.span
-    place = click.style(f"{diagnostic.path}:{span.line}:{span.column}:", bold=True)
-    severity = click.style(f"{diagnostic.severity}:", fg=_COLOUR[diagnostic.severity], bold=True)
-    lines = [f"{place} {severity} {diagnostic.message} [{diagnostic.rule}]"]
-    if diagnostic.source:
-        lines += _excerpt(diagnostic)
-    if diagnostic.hint:
-        bar = " " * len(str(span.line)) if diagnostic.source else " "
-        lines.append(f"{bar} = help: {diagnostic.hint}")
-    return "\n".join(lines)
-
-
-def _excerpt(diagnostic: Diagnostic) -> list[str]:
-    """The source line, cut to a window around the place when it is long."""
-    span = diagnostic.span
-    start = max(0, span.column - 1 - WIDTH // 2) if len(diagnostic.source) > WIDTH else 0
-    window = diagnostic.source[start : start + WIDTH].replace("\t", " ")
-    line = "".join(c if c.isprintable() else "\ufffd" for c in window)
-    column = span.column - 1 - start
-    length = max(1, min(span.end_column - span.column, len(line) - column))
-    number = str(span.line)
-    margin = " " * len(number)
-    carets = click.style("^" * length, fg=_COLOUR[diagnostic.severity], bold=True)
-    return [f"{margin} |", f"{number} | {line}", f"{margin} | {' ' * column}{carets}"]
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -133,9 +134,12 @@ def _explained(error: Any, document: Document, pointer: Pointer, also: Iterable[
     match error.validator:
         case "additionalProperties":
             key = pointer[-1]
-            known = did_you_mean(str(key), [*schema.get("properties", {}), *also])
+            known = [*schema.get("properties", {}), *also]
+            right = only_spelling(str(key), known)
+            fix = right if right not in value and _is_key(str(key), pointer, document) else None
             message = f"unknown {schema.get('x-key', 'key')} `{shown(key)}`"
-            return Problem(pointer, message, known, at_key=True)
+            hint = did_you_mean(right or str(key), known)
+            return Problem(pointer, message, hint, at_key=True, fix=fix)
         case "required":
             missing = error.message
             told = _description(schema.get("properties", {}).get(missing, {}))
@@ -146,7 +150,9 @@ def _explained(error: Any, document: Document, pointer: Pointer, also: Iterable[
         case "type" | "anyOf":
             return _wrong_type(value, limit, schema, document, pointer)
         case "enum":
-            return _not_one_of(value, [str(word) for word in limit], schema, pointer)
+            found = _not_one_of(value, [str(word) for word in limit], schema, pointer)
+            words = [word for word in limit if isinstance(word, str)]
+            return _with_word(found, value, words, schema, document)
         case "const":
             only = json.dumps(limit)
             return Problem(pointer, f"`{shown(value)}` is not {only}", f"write {only}")
@@ -177,6 +183,39 @@ def _not_one_of(value: object, words: list[str], schema: Schema, pointer: Pointe
     else:
         hint = f"known here: {', '.join(words)}"
     return Problem(pointer, f"unknown {noun} `{shown(value)}`", hint)
+
+
+def _with_word(
+    problem: Problem, value: object, words: list[str], schema: Schema, document: Document
+) -> Problem:
+    """The problem with the word that was meant, where only one can be."""
+    if not isinstance(value, str):
+        return problem
+    renamed = {_letters(old): word for old, word in schema.get("x-renamed", {}).items()}
+    meant: str | None = renamed.get(_letters(value)) or only_spelling(value, words)
+    if meant is None:
+        return problem
+    place = document.place(problem.pointer)
+    fix = meant if place.is_plain or place.is_quoted else None
+    return replace(problem, hint=f"write `{meant}`", fix=fix)
+
+
+def only_spelling(word: str, known: Iterable[str]) -> str | None:
+    """The one known word that differs in case, hyphens and underscores alone."""
+    alike = [other for other in known if _letters(other) == _letters(word) and other != word]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _letters(word: str) -> str:
+    return re.sub("[-_ ]", "", word).lower()
+
+
+def _is_key(key: str, pointer: Pointer, document: Document) -> bool:
+    """Whether the key stands at its place as it is, and not by way of an anchor or a merge."""
+    place = document.places.get(pointer)
+    if place is None or place.key is None:
+        return False
+    return place.text.at_span(place.key).strip("\"'") == key
 
 
 def _description(schema: Schema) -> str:
@@ -222,13 +261,28 @@ def _wrong_type(
     expected = schema.get("x-says") or " or ".join(_TYPES[name] for name in names)
     if value is None:
         return Problem(pointer, f"nothing stands here; expected {expected}", at_key=True)
-    written = document.place(pointer).written
+    place = document.place(pointer)
+    written = place.written
     if names == ["string"] and isinstance(value, int | float) and written is not None:
         if not _fits(written, schema):
             return Problem(pointer, _not_what_it_says(written, schema))
         kind = "a boolean" if isinstance(value, bool) else "a number"
-        return Problem(pointer, f"`{written}` is {kind} in YAML", f'quote it: "{written}"')
-    return Problem(pointer, f"expected {expected}, found {_found(value, written)}")
+        quoted = f'"{written}"'
+        fix = quoted if place.is_plain else None
+        return Problem(pointer, f"`{written}` is {kind} in YAML", f"quote it: {quoted}", fix=fix)
+    message = f"expected {expected}, found {_found(value, written)}"
+    meant = _UNQUOTED.get(names[0], _NEVER) if isinstance(names[0], str) else _NEVER
+    if isinstance(value, str) and place.is_quoted and meant(value):
+        return Problem(pointer, message, f"write it without quotes: {value}", fix=value)
+    return Problem(pointer, message)
+
+
+_NEVER: Callable[[str], object] = re.compile(r"(?!)").fullmatch
+_UNQUOTED: dict[str, Callable[[str], object]] = {
+    "boolean": re.compile(r"true|false").fullmatch,
+    "integer": re.compile(r"0|-?[1-9][0-9]{0,18}").fullmatch,
+}
+"""Texts that are, without their quotes, what a type wants."""
 
 
 def _found(value: object, written: str | None) -> str:

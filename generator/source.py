@@ -9,11 +9,7 @@ import yaml
 
 from generator.diagnostics import Diagnostic, Rejected, Span, shown
 from generator.document import Document, Place, Pointer, Text
-
-try:
-    from yaml import CSafeLoader as Loader
-except ImportError:  # PyYAML built without libyaml: slower, same result
-    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+from generator.yaml_loader import Loader
 
 Marked = yaml.Node | yaml.Event
 
@@ -27,22 +23,43 @@ def load(path: str, content: str | bytes, folder: Path) -> Document:
 
     `path` is what diagnostics show, `folder` is what relative paths in the spec start from.
     """
-    text = Text(path, _decoded(path, content))
-    root = _compose(text)
-    if not isinstance(root, yaml.MappingNode):
-        message = "a spec is a map of keys, not a list or a scalar"
-        raise Rejected([_flaw(text, root, message, "yaml/not-a-map", _BEGINNING)])
-    reader = _Reader(text)
-    data = reader.read(root, ())
+    reader, data = _read(path, content)
     if reader.flaws or not isinstance(data, dict):
         raise Rejected(reader.flaws)
     return Document(folder, data, reader.places)
 
 
-def _decoded(path: str, content: str | bytes) -> str:
-    if len(content) > MAX_BYTES:
-        message = f"{len(content):,} bytes are more than the {MAX_BYTES:,} that a spec may have"
-        hint = "move data such as class names to a file of their own"
+def places(path: str, content: str | bytes) -> Mapping[Pointer, Place]:
+    """Where all values stand, also those that `load` refuses, under their keys as written.
+
+    Raises Rejected where the text cannot be read to its end.
+    """
+    reader, _ = _read(path, content)
+    return reader.places
+
+
+def _read(path: str, content: str | bytes) -> tuple["_Reader", object]:
+    text = Text(path, decoded(path, content))
+    root = _compose(text)
+    if not isinstance(root, yaml.MappingNode):
+        message = "a spec is a map of keys, not a list or a scalar"
+        raise Rejected([flaw(text, root, message, "yaml/not-a-map", _BEGINNING)])
+    reader = _Reader(text)
+    return reader, reader.read(root, ())
+
+
+def decoded(
+    path: str,
+    content: str | bytes,
+    most: int = MAX_BYTES,
+    hint: str = "move data such as class names to a file of their own",
+) -> str:
+    """The text of a file in UTF-8, without its byte order mark; raises Rejected.
+
+    `most` is how many bytes it may have, `hint` what to do about more.
+    """
+    if len(content) > most:
+        message = f"{len(content):,} bytes are more than the {most:,} allowed here"
         raise Rejected([Diagnostic(path, Span(1, 1, 2), message, "yaml/too-large", hint)])
     if isinstance(content, str):
         return content.removeprefix(_BYTE_ORDER_MARK)
@@ -53,8 +70,8 @@ def _decoded(path: str, content: str | bytes) -> str:
         before = content[: error.start].decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
         message = f"byte 0x{content[error.start]:02x} is not UTF-8"
         hint = "save the file as UTF-8"
-        flaw = _diagnostic(text, text.at(len(before)), message, "yaml/not-utf-8", hint)
-        raise Rejected([flaw]) from None
+        wrong = diagnostic_at(text, text.at(len(before)), message, "yaml/not-utf-8", hint)
+        raise Rejected([wrong]) from None
 
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -62,26 +79,27 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 def _compose(text: Text) -> yaml.Node:
     """The node graph of the only YAML document in the text."""
-    _refuse_characters(text)
+    refuse_characters(text)
     try:
-        _refuse_depth(text)
+        refuse_depth(text, MAX_DEPTH)
         nodes = list(_documents(text.content))
     except yaml.MarkedYAMLError as error:
-        raise Rejected([_syntax(text, error)]) from None
+        raise Rejected([syntax_error(text, error)]) from None
     if not nodes:
         message = "the spec is empty"
-        raise Rejected([_diagnostic(text, Span(1, 1, 2), message, "yaml/empty", _BEGINNING)])
+        raise Rejected([diagnostic_at(text, Span(1, 1, 2), message, "yaml/empty", _BEGINNING)])
     if len(nodes) > 1:
         message = "a second YAML document starts here; a spec is one document"
         hint = "move it to a file of its own"
-        raise Rejected([_flaw(text, nodes[1], message, "yaml/several-documents", hint)])
+        raise Rejected([flaw(text, nodes[1], message, "yaml/several-documents", hint)])
     return nodes[0]
 
 
 _BEGINNING = "begin with `spec_version: 1`"
 
 
-def _syntax(text: Text, error: yaml.MarkedYAMLError) -> Diagnostic:
+def syntax_error(text: Text, error: yaml.MarkedYAMLError) -> Diagnostic:
+    """What the YAML parser says, where a reader would look for it."""
     said = ": ".join(filter(None, (error.context, error.problem)))
     mark = error.problem_mark or error.context_mark
     if "simple key" in said:  # found out where the next one begins
@@ -94,7 +112,7 @@ def _syntax(text: Text, error: yaml.MarkedYAMLError) -> Diagnostic:
         hint = "close the bracket that is open here"
     while line > 1 and not text.line(line).strip():  # the end is where the text ends
         line, column = line - 1, len(text.line(line - 1)) + 1
-    return _diagnostic(text, Span(line, column, column + 1), said, "yaml/syntax", hint)
+    return diagnostic_at(text, Span(line, column, column + 1), said, "yaml/syntax", hint)
 
 
 _SYNTAX_HINTS = {
@@ -113,24 +131,24 @@ _FORBIDDEN = re.compile(
 )
 
 
-def _refuse_characters(text: Text) -> None:
+def refuse_characters(text: Text) -> None:
     """Refuse what YAML does not allow, and the line breaks that only YAML 1.1 knows."""
     if found := _FORBIDDEN.search(text.content):
-        message = f"character U+{ord(found[0]):04X} cannot stand in a spec"
+        message = f"character U+{ord(found[0]):04X} cannot stand in YAML"
         hint = "remove it: it is invisible here"
         span = text.at(found.start())
-        raise Rejected([_diagnostic(text, span, message, "yaml/character", hint)])
+        raise Rejected([diagnostic_at(text, span, message, "yaml/character", hint)])
 
 
-def _refuse_depth(text: Text) -> None:
-    """Refuse nesting that would overflow the stack of the composer, which recurses."""
+def refuse_depth(text: Text, most: int) -> None:
+    """Raise Rejected at nesting that would overflow the stack of the composer, which recurses."""
     depth = 0
     for event in yaml.parse(text.content, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            message = f"lists and maps nest deeper than {MAX_DEPTH}"
-            raise Rejected([_flaw(text, event, message, "yaml/too-deep")])
+        if depth > most:
+            message = f"lists and maps nest deeper than {most}"
+            raise Rejected([flaw(text, event, message, "yaml/too-deep")])
 
 
 def _documents(text: str) -> Iterator[yaml.Node]:
@@ -144,21 +162,30 @@ def _documents(text: str) -> Iterator[yaml.Node]:
         loader.dispose()
 
 
-def _diagnostic(text: Text, span: Span, message: str, rule: str, hint: str = "") -> Diagnostic:
+def diagnostic_at(text: Text, span: Span, message: str, rule: str, hint: str = "") -> Diagnostic:
+    """A diagnostic with the line that it stands on."""
     return Diagnostic(text.path, span, message, rule, hint, text.line(span.line))
 
 
-def _flaw(text: Text, node: Marked, message: str, rule: str, hint: str = "") -> Diagnostic:
-    return _diagnostic(text, _span(text, node), message, rule, hint)
+def flaw(text: Text, node: Marked, message: str, rule: str, hint: str = "") -> Diagnostic:
+    """A diagnostic about a node."""
+    return diagnostic_at(text, span_of(text, node), message, rule, hint)
 
 
-def _span(text: Text, node: Marked) -> Span:
-    """The first line of a node."""
+def span_of(text: Text, node: Marked) -> Span:
+    """The first line of a node; of a scalar without its anchor."""
     start, end = node.start_mark, node.end_mark
     assert start is not None  # whatever was read from a text has both
     assert end is not None
     last = end.column if end.line == start.line else len(text.line(start.line + 1).rstrip())
-    return Span(start.line + 1, start.column + 1, max(last, start.column + 1) + 1)
+    first = start.column
+    if isinstance(node, yaml.ScalarNode):
+        anchor = _ANCHOR.match(text.line(start.line + 1), first, last)
+        first = anchor.end() if anchor else first
+    return Span(start.line + 1, first + 1, max(last, first + 1) + 1)
+
+
+_ANCHOR = re.compile(r"&\S+[ \t]+(?=\S)")
 
 
 _BOOLEAN = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -192,10 +219,10 @@ class _Reader:
         self.count(node)
         if len(pointer) > MAX_DEPTH:
             message = f"lists and maps nest deeper than {MAX_DEPTH}"
-            raise Rejected([*self.flaws, _flaw(self.text, node, message, "yaml/too-deep")])
+            raise Rejected([*self.flaws, flaw(self.text, node, message, "yaml/too-deep")])
         written = node.value if isinstance(node, yaml.ScalarNode) else None
-        key_span = _span(self.text, key) if key else None
-        self.places[pointer] = Place(self.text, _span(self.text, node), key_span, written)
+        key_span = span_of(self.text, key) if key else None
+        self.places[pointer] = Place(self.text, span_of(self.text, node), key_span, written)
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
         if node.tag not in _COLLECTIONS:
@@ -211,7 +238,7 @@ class _Reader:
         if self.values > MAX_VALUES:
             message = f"the spec unfolds to more than {MAX_VALUES:,} values"
             hint = "anchors that repeat each other multiply; write the values out"
-            raise Rejected([*self.flaws, _flaw(self.text, node, message, "yaml/explodes", hint)])
+            raise Rejected([*self.flaws, flaw(self.text, node, message, "yaml/explodes", hint)])
 
     def mapping(self, node: yaml.MappingNode, pointer: Pointer) -> dict[str, object]:
         result: dict[str, object] = {}
@@ -250,7 +277,7 @@ class _Reader:
         return result
 
     def key(self, node: yaml.Node) -> str | None:
-        """The key's text, or nothing where it is refused."""
+        """The key's text, also of a scalar that is refused: its value is looked at all the same."""
         if not isinstance(node, yaml.ScalarNode):
             hint = 'a value that begins with { or [ is quoted: "{...}"'
             self.refuse(node, "a key is text, not a list or a map", "yaml/key", hint)
@@ -259,7 +286,6 @@ class _Reader:
             written = shown(node.value)
             message = f"key `{written}` is {_kind(node)} in YAML, not text"
             self.refuse(node, message, "yaml/key", f'quote it: "{written}"')
-            return None
         return str(node.value)
 
     def scalar(self, node: yaml.ScalarNode) -> object:
@@ -312,7 +338,7 @@ class _Reader:
         self.refuse(node, message, "yaml/tag", "remove it")
 
     def refuse(self, node: yaml.Node, message: str, rule: str, hint: str = "") -> None:
-        self.flaws.append(_flaw(self.text, node, message, rule, hint))
+        self.flaws.append(flaw(self.text, node, message, rule, hint))
 
 
 def _kind(node: yaml.Node) -> str:

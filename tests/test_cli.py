@@ -41,7 +41,9 @@ def test_schema_prints_json(gen: Gen) -> None:
     assert json.loads(ran.out)["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
-@pytest.mark.parametrize("command", ["", "validate", "render", "export", "targets", "schema"])
+@pytest.mark.parametrize(
+    "command", ["", "validate", "render", "export", "targets", "schema", "crds"]
+)
 def test_help_is_there_and_exits_0(gen: Gen, command: str) -> None:
     ran = gen(*command.split(), "--help")
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import re
 import typing
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from generator import schema
-from generator.editor_schema import editor_schema
+from generator.editor_schema import editor_schema, is_one_kind
 from generator.project import Project, Served
 from generator.targets import TARGETS
 
@@ -197,7 +198,7 @@ NOTHING = (dataclasses.MISSING, ())
 def comparable(defaults: Iterator[tuple[str, Any]]) -> dict[str, Any]:
     """Defaults by path, without what is another in the schema than in the dataclass on purpose."""
     opaque = ("patches.", "transforms.preprocess.", "transforms.postprocess.", "names.images.")
-    opaque += ("archive.", "accepted_warnings.")
+    opaque += ("archive.", "accepted_warnings.", "kubernetes.releases.")
     return {
         path: value
         for path, value in defaults
@@ -223,3 +224,59 @@ def test_a_targets_options_have_the_defaults_that_its_schema_tells(target: Any) 
 
     real = comparable(real_defaults(target.options))
     assert told == real
+
+
+MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_every_spec_begins_with_the_line_that_gives_editors_its_schema(spec: Path) -> None:
+    found = MODELINE.match(spec.read_text(encoding="utf-8"))
+
+    assert found
+    assert json.loads((spec.parent / found[1]).read_text())["$id"] == schema.PROJECT
+
+
+@pytest.mark.parametrize(
+    ("pointer", "kind"),
+    [
+        (("images", "tag"), "string"),
+        (("kubernetes", "labels", "any"), "string"),
+        (("serving", "batching", "dynamic"), "boolean"),
+        (("model", "inputs", 0, "dtype"), "string"),
+        (("targets", "triton", "serving", "batching", "max_size"), "integer"),
+        (("environments", "any", "targets", "triton", "runtime_version"), "string"),
+    ],
+)
+def test_knows_the_one_kind_of_value_that_a_place_takes(
+    pointer: tuple[str | int, ...], kind: str
+) -> None:
+    kinds = ("string", "boolean", "integer", "number", "array", "object")
+
+    assert [k for k in kinds if is_one_kind(editor_schema(), pointer, k)] == [kind]
+
+
+@pytest.mark.parametrize(
+    "pointer", [("model", "arguments", "any"), ("hardware", "cpu"), ("no", "such"), ("perf",)]
+)
+def test_a_place_of_several_kinds_has_no_one_kind(pointer: tuple[str, ...]) -> None:
+    assert not is_one_kind(editor_schema(), pointer, "string")
+
+
+def test_a_renamed_word_is_none_that_is_known_and_becomes_one_that_is() -> None:
+    tables = [node for name in SCHEMAS for node in maps(SCHEMAS[name]) if "x-renamed" in node]
+
+    assert len(tables) > 5
+    for table in tables:
+        assert not table["x-renamed"].keys() & set(table["enum"])
+        assert set(table["x-renamed"].values()) <= set(table["enum"])
+
+
+def maps(node: Any) -> Iterator[Any]:
+    """Every map in a schema."""
+    if isinstance(node, dict):
+        yield node
+    for child in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
+        yield from maps(child)

@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from generator import model_config, schema, source
 from generator.artefact import RenderedFile
 from generator.diagnostics import Rejected
+from generator.kinds import RELEASES
 from generator.pipeline import build
 from generator.quoting import format_of
 from generator.targets import TARGETS
@@ -211,6 +212,11 @@ FREE = [  # text that no schema limits
     ("targets", "triton", "patches", 0, "json", 0, "value"),
 ]
 NEVER_ALONE = {
+    "kubernetes.crds": "names a folder: tests/test_kinds.py",
+    **{
+        f"kubernetes.releases.{product}": "a rule knows every release: tests/test_kinds.py"
+        for product in sorted({*RELEASES} - {"kustomize"})
+    },
     "model.class_names": "a file's name: tests/test_class_names.py",
     "model.weights.url": "excludes `path`, and is not rendered",
     "model.weights.sha256": "is not rendered: tests/test_weights.py",

@@ -17,6 +17,7 @@ CORE = {
     "click",
     "jinja2",
     "jsonpatch",
+    "packaging",
     "jsonpointer",
     "jsonschema",
     "jsonschema-specifications",

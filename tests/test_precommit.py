@@ -178,6 +178,20 @@ def test_other_yaml_is_not_looked_at(repository: Path, run_hooks: Commit) -> Non
     assert verdicts(ran) == {"gen validate": "Skipped", "gen render --check": "Skipped"}
 
 
+def test_a_manifest_that_a_cluster_would_refuse_is_refused(
+    repository: Path, run_hooks: Commit
+) -> None:
+    config = repository / ".pre-commit-config.yaml"
+    config.write_text(config.read_text().replace("id: gen-validate", "id: gen-lint"))
+    manifest = "apiVersion: v1\nkind: Service\nmetadata: {name: One}\nspec: {ports: [{port: 80}]}\n"
+    (repository / "deploy.yaml").write_text(manifest)
+
+    ran = run_hooks()
+
+    assert verdicts(ran)["gen lint"] == "Failed"
+    assert "deploy.yaml:3:18: error: " in ran.stdout
+
+
 def verdicts(ran: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """What pre-commit says of each hook."""
     lines = [line for line in ran.stdout.splitlines() if "...." in line]

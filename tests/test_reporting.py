@@ -5,12 +5,16 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator import reporting
-from generator.diagnostics import Diagnostic, Severity, Span
+from generator.diagnostics import Diagnostic, Related, Severity, Span
+from generator.reports.text import WIDTH, told
 
 GEN = [sys.executable, "-m", "generator.cli"]
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -70,7 +74,7 @@ def test_a_long_line_is_cut_to_a_window_around_the_place(
 
     _, _, line, carets = text.splitlines()
     shown, marks = line.removeprefix("14 | "), carets.removeprefix("   | ")
-    assert len(shown) <= reporting.WIDTH
+    assert len(shown) <= WIDTH
     at = marks.index("^")
     assert shown[at : at + 3] == source[start - 1 : start + 2]
     assert marks.strip() == "^^^"
@@ -163,3 +167,33 @@ def test_a_pipe_gets_colour_only_by_force(broken: Path, forced: str, coloured: b
 @pytest.mark.parametrize(("number", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])
 def test_counts(number: int, text: str) -> None:
     assert reporting.counted(number, "file") == text
+
+
+def test_the_other_places_of_a_contradiction_are_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    other = Related("b.yaml", Span(3, 7, 8), "8 here", "max: 8")
+
+    text = printed(capsys, replace(diagnostic("name: x", 1, 5, "use 8"), related=(other,)))
+
+    assert text == (
+        "a.yaml:14:1: error: it is wrong [area/rule]\n"
+        "   |\n"
+        "14 | name: x\n"
+        "   | ^^^^\n"
+        "   = help: use 8\n"
+        "b.yaml:3:7: note: 8 here\n"
+        "  |\n"
+        "3 | max: 8\n"
+        "  |       ^\n"
+    )
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_text_moves_the_cursor_or_breaks_its_line(hostile: str) -> None:
+    span = Span(1, 1, 2)
+    other = Related(hostile or "a", span, hostile, hostile)
+    lines = told(
+        Diagnostic(hostile or "a", span, hostile, "area/rule", hostile, hostile, related=(other,))
+    ).split("\n")
+
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == 2 + 3 * 2 * bool(hostile) + bool(hostile)

@@ -137,7 +137,7 @@ MODULE = "import pytest; pytest.importorskip('no_such_package')"
 def outcomes(folder: Path, ci: str) -> dict[str, int]:
     """How many tests of a folder ended how, with the fixtures of this one."""
     (folder / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
-    variables = os.environ | {"CI": ci, "PYTHONPATH": str(ROOT)}
+    variables = os.environ | {"CI": ci, "PYTHONPATH": f"{ROOT}:{ROOT}/tests"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
     ran = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     summary = ran.stdout.splitlines()[-1]
