@@ -12,6 +12,7 @@ from generator import (
     manifests,
     model_config,
     model_config_rules,
+    pbtxt,
     torchserve_config,
     webhook_rules,
 )
@@ -111,29 +112,18 @@ def _is_compose(path: PurePosixPath) -> bool:
 
 def _model_config(file: RenderedFile) -> Iterator[Refusal]:
     broken = list(model_config.refusals(file.text)) or model_config_rules.broken_rules(file.text)
-    for refusal in broken:
-        yield Refusal(
-            file,
-            refusal.rule,
-            f"line {refusal.line}",
-            refusal.message,
-            refusal.hint,
-            refusal.severity,
-        )
+    return (_in_line(file, refusal) for refusal in broken)
 
 
 def _properties(file: RenderedFile) -> Iterator[Refusal]:
     if file.path.parts[-2:] != ("config", "config.properties"):
-        return  # a file of the user's own
-    for refusal in torchserve_config.refusals(file.text):
-        yield Refusal(
-            file,
-            refusal.rule,
-            f"line {refusal.line}",
-            refusal.message,
-            refusal.hint,
-            refusal.severity,
-        )
+        return iter(())  # a file of the user's own
+    return (_in_line(file, refusal) for refusal in torchserve_config.refusals(file.text))
+
+
+def _in_line(file: RenderedFile, refusal: pbtxt.Refusal | torchserve_config.Refusal) -> Refusal:
+    where, told = f"line {refusal.line}", (refusal.message, refusal.hint, refusal.severity)
+    return Refusal(file, refusal.rule, where, *told)
 
 
 def _python(file: RenderedFile) -> Iterator[Refusal]:

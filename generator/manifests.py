@@ -15,8 +15,7 @@ import yaml
 
 from generator.diagnostics import Diagnostic, Rejected, Span
 from generator.document import Pointer, Text
-from generator.source import flaw, refuse_characters, refuse_depth, span_of, syntax_error
-from generator.yaml_loader import Loader
+from generator.source import documents, flaw, refuse_characters, refuse_depth, span_of, syntax_error
 
 MOST_DEPTH = 100
 MOST_VALUES = 1_000_000
@@ -76,7 +75,7 @@ def read(text: Text) -> list[Manifest]:
     try:
         refuse_characters(content)
         refuse_depth(content, MOST_DEPTH)
-        nodes = list(_nodes(content.content))
+        nodes = list(documents(content.content))
     except yaml.MarkedYAMLError as error:
         raise Rejected([syntax_error(text, error)]) from None
     for node in nodes:
@@ -102,17 +101,6 @@ def doubled_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
                 waiting.append(value)
         elif isinstance(here, yaml.SequenceNode):
             waiting += here.value
-
-
-def _nodes(content: str) -> Iterator[yaml.Node]:
-    loader = Loader(content)
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            assert node is not None  # check_node has said so
-            yield node
-    finally:
-        loader.dispose()
 
 
 def _is_nothing(node: yaml.Node) -> bool:

@@ -243,7 +243,7 @@ def _beyond_limit(keyword: str, value: Any, limit: object) -> str:
     return told.get(keyword, f"`{shown(value)}` does not fit here").replace("{}", str(size))
 
 
-_TYPES = {
+TYPES = {
     "object": "a map",
     "array": "a list",
     "string": "text",
@@ -258,7 +258,7 @@ def _wrong_type(
     value: object, limit: Any, schema: Schema, document: Document, pointer: Pointer
 ) -> Problem:
     names = [limit] if isinstance(limit, str) else limit
-    expected = schema.get("x-says") or " or ".join(_TYPES[name] for name in names)
+    expected = schema.get("x-says") or " or ".join(TYPES[name] for name in names)
     if value is None:
         return Problem(pointer, f"nothing stands here; expected {expected}", at_key=True)
     place = document.place(pointer)

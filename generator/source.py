@@ -82,7 +82,7 @@ def _compose(text: Text) -> yaml.Node:
     refuse_characters(text)
     try:
         refuse_depth(text, MAX_DEPTH)
-        nodes = list(_documents(text.content))
+        nodes = list(documents(text.content))
     except yaml.MarkedYAMLError as error:
         raise Rejected([syntax_error(text, error)]) from None
     if not nodes:
@@ -151,7 +151,8 @@ def refuse_depth(text: Text, most: int) -> None:
             raise Rejected([flaw(text, event, message, "yaml/too-deep")])
 
 
-def _documents(text: str) -> Iterator[yaml.Node]:
+def documents(text: str) -> Iterator[yaml.Node]:
+    """The root node of every YAML document in a text."""
     loader = Loader(text)
     try:
         while loader.check_node():

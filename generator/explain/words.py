@@ -3,16 +3,7 @@
 import re
 
 from generator.explain.fields import branches, resolved
-from generator.schema import Schema
-
-_TYPES = {
-    "object": "a map",
-    "array": "a list",
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-}
+from generator.schema import TYPES, Schema
 
 
 def type_in_words(schema: Schema) -> str:
@@ -30,7 +21,7 @@ def type_in_words(schema: Schema) -> str:
     names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     if "array" in names:
         return _list_in_words(schema)
-    return " or ".join(_TYPES[name] for name in names if name != "null") + _limits(schema)
+    return " or ".join(TYPES[name] for name in names if name != "null") + _limits(schema)
 
 
 def _list_in_words(schema: Schema) -> str:
