@@ -16,6 +16,7 @@ from typing import Any
 from generator import model_config, model_config_rules, webhook_rules
 from generator.rules import RULES
 from generator.targets import TARGETS
+from generator.torchserve_config import archive_config
 from generator.torchserve_config import catalogue as properties
 
 _Rules = Mapping[str, tuple[Callable[..., Iterator[Any]], ...]]  # Any: each says its own problem
@@ -40,13 +41,14 @@ class Documented:
     @property
     def is_linted(self) -> bool:
         """Whether gen lint says it, and can be told not to."""
-        return self.judges in (_MANIFESTS, _MODEL_CONFIG, _PROPERTIES)
+        return self.judges in (_MANIFESTS, _MODEL_CONFIG, _PROPERTIES, _ARCHIVE_CONFIG)
 
 
 SPEC = "a spec"
 _MANIFESTS = "Kubernetes manifests, rendered or held by gen lint"
 _MODEL_CONFIG = "a config.pbtxt, rendered or held by gen lint"
 _PROPERTIES = "a config.properties, rendered or held by gen lint"
+_ARCHIVE_CONFIG = "the model-config.yaml of a model archive, held by gen lint"
 _RENDERED = "a rendered file, before it is written"
 _FOLDER = "the folder of a project, held by gen render --check"
 
@@ -70,7 +72,8 @@ def _all() -> Iterator[Documented]:
         yield _of_text(name, text, _MODEL_CONFIG, model_config.__name__)
     for name, text in properties.RULES.items():
         warns = name in properties.WARNINGS
-        yield _of_text(name, text, _PROPERTIES, properties.__name__, warns=warns)
+        judges = _ARCHIVE_CONFIG if name.startswith(f"{archive_config.AREA}/") else _PROPERTIES
+        yield _of_text(name, text, judges, properties.__name__, warns=warns)
     yield from _of_functions(RULES, SPEC)
     yield from _of_functions({target.name: target.rules for target in TARGETS.values()}, SPEC)
     yield from _of_functions(webhook_rules.RULES, _MANIFESTS)
