@@ -55,7 +55,7 @@ def refusals(
         elif check := checks.get(format_of(file.path)):
             yield from check(file)
     yield from shapes
-    if not any(refusal.severity == "error" for refusal in shapes):
+    if not any(each.severity == "error" and each.rule != kinds.NAME for each in shapes):
         yield from _together(files, by_path)
 
 

@@ -265,8 +265,13 @@ _OF_NO_FUNCTION = {
     "json/syntax": (_RENDERED, "A rendered file is no JSON."),
     "kubernetes/schema": (
         _MANIFESTS,
-        "The API server refuses the manifest: by the schema of its kind, or by what it asks of"
-        " names, labels and annotations; or it drops a field that it does not know.",
+        "The API server refuses the manifest by the schema of its kind, or drops a field that it"
+        " does not know.",
+    ),
+    "kubernetes/name": (
+        _MANIFESTS,
+        "The API server refuses a name, a namespace, or a key or value of labels or annotations"
+        " that is not formed as Kubernetes has them.",
     ),
 }
 """What is refused by no rule function: what it judges, and what it says."""

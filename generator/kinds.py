@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from os.path import normpath
@@ -51,6 +51,7 @@ FORMER_GROUPS = ("extensions", "serving.kubeflow.org")
 # product's group here.
 BUILT_IN_GROUPS = ("", "apps", "autoscaling", "batch", "policy")
 
+NAME = "kubernetes/name"  # the rule on names, labels and annotations; the shape is right then
 MISTYPED = 0.9  # likeness of two names; that of a name and its `List`, or of ScaledJob, is less
 
 
@@ -66,6 +67,11 @@ def foreign(api_version: str, kind: str, cluster: Cluster = STOCK) -> bool:
     `refusals` tells what is wrong.
     """
     return not known(api_version, kind, cluster) and not _meant(api_version, kind, cluster)
+
+
+def is_broken(refusals: Iterable[Refusal]) -> bool:
+    """Whether refusals leave nothing to say of a manifest: its shape is not what it has to be."""
+    return any(each.severity == "error" and each.rule != NAME for each in refusals)
 
 
 def refusals(manifest: Mapping[str, object], cluster: Cluster = STOCK) -> Iterator[Refusal]:
@@ -88,7 +94,8 @@ def refusals(manifest: Mapping[str, object], cluster: Cluster = STOCK) -> Iterat
     metadata = manifest.get("metadata")
     if isinstance(metadata, Mapping):
         yield from _shape_refusals(metadata, files[METADATA], ("metadata",))
-    yield from name_refusals(manifest)
+    for refusal in name_refusals(manifest):
+        yield replace(refusal, rule=NAME)
 
 
 def _unknown_kind(api_version: str, kind: str, cluster: Cluster) -> Refusal:

@@ -141,6 +141,16 @@ def test_a_contradiction_shows_both_ends(gen: Gen, file: File) -> None:
     assert "maxReplicas: 3" in ran.err
 
 
+def test_a_bad_name_hides_nothing_else(gen: Gen, file: File) -> None:
+    text = SERVICE.replace("name: cifar10\n", "name: 9cifar\n")
+    ran = gen("lint", file("service.yaml", text.replace("minReplicas: 1", "minReplicas: 4")))
+
+    assert [line.rpartition("[")[2] for line in told(ran)] == [
+        "kubernetes/name]",
+        "kserve/replicas-reversed]",
+    ]
+
+
 def test_documents_of_one_file_are_told_each_at_its_own_line(gen: Gen, file: File) -> None:
     broken = SERVICE.replace("cifar10\n  n", "Cifar10\n  n")
 

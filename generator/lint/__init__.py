@@ -230,7 +230,7 @@ def _check_manifests(
             file.checked["manifest"] += 1
             refusals = list(kinds.refusals(piece.data, cluster))
             file.diagnostics += [told(piece, refusal, {}) for refusal in refusals]
-            if all(refusal.severity == "warning" for refusal in refusals):
+            if not kinds.is_broken(refusals):
                 sound[piece.key] = piece
     data = {key: piece.data for key, piece in sound.items()}
     for key, refusal in webhook_rules.refusals(data, _OnDisk(), whole=False):
