@@ -46,7 +46,8 @@ def method_without_use(project: Project) -> Iterator[Problem]:
         message = "`method` is how TorchScript is made, and `program` is made already"
         hint = "remove `method`; in an environment, write `method: null`"
         program = (("model", "program"), "`program` is given here")
-        yield Problem(("export", "method"), message, hint, at_key=True, related=(program,))
+        at = ("export", "method")
+        yield Problem(at, message, hint, "warning", at_key=True, related=(program,))
     elif project.export.method and given != "torchscript":
         message = f"`method` is how TorchScript is made, and format is {given}"
         hint = "remove `method`; in an environment, write `method: null`"
