@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -673,6 +674,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> 
     try:
         while not (tmp_path / "started").exists():
             assert running.poll() is None
+        time.sleep(0.5)  # the model sleeps by then: while a file is opened Python may lose a signal
         os.kill(running.pid, signal.SIGINT)
         _, told = running.communicate(timeout=60)
     finally:
