@@ -1,11 +1,14 @@
 """What Argo CD refuses of an Application, and words in its annotations that do nothing.
 
 Of argoproj/argo-cd, [spec] is util/argo/argo.go, [types] pkg/apis/application/v1alpha1/types.go,
-[path] util/app/path/path.go and [options] docs/user-guide/sync-options.md.
+[path] util/app/path/path.go, [options] docs/user-guide/sync-options.md, [hydrator]
+controller/hydrator/hydrator.go, [3.2] docs/operator-manual/upgrading/3.1-3.2.md and [diff]
+docs/user-guide/diff-strategies.md.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 
 from generator.problem import did_you_mean
 from generator.webhook_rules.nodes import Found, Node, Rendered
@@ -29,6 +32,11 @@ SYNC_OPTIONS: Mapping[str, tuple[str, ...]] = {  # [options]
     "ServerSideApply": SWITCH,
     "SkipDryRunOnMissingResource": SWITCH,
     "Validate": SWITCH,
+}
+COMPARE_OPTIONS: Mapping[str, tuple[str, ...]] = {  # [diff], docs/user-guide/compare-options.md
+    "IgnoreExtraneous": ("",),
+    "IncludeMutationWebhook": SWITCH,
+    "ServerSideDiff": SWITCH,
 }
 HOOKS = ("PreSync", "Sync", "PostSync", "Skip", "SyncFail", "PreDelete", "PostDelete")
 DELETE_POLICIES = ("HookSucceeded", "HookFailed", "BeforeHookCreation")
@@ -114,6 +122,49 @@ def unknown_sync_option(rendered: Rendered) -> Iterator[Found]:
             yield place.warned(text, f"write {word}={' or '.join(SYNC_OPTIONS[word])}")
 
 
+def unknown_compare_option(rendered: Rendered) -> Iterator[Found]:
+    """An option of another word or value is not looked for, and nobody says so [diff]."""
+    for given in _annotations(rendered, "compare-options"):
+        for option in filter(None, map(str.strip, given.text.split(","))):
+            word, _, value = option.partition("=")
+            if word not in COMPARE_OPTIONS:
+                hint = did_you_mean(word, COMPARE_OPTIONS)
+                yield given.warned(f"unknown compare option `{word}`", hint)
+            elif value not in COMPARE_OPTIONS[word]:
+                values = COMPARE_OPTIONS[word]
+                hint = f"write {word}={' or '.join(values)}" if all(values) else f"write {word}"
+                yield given.warned(f"compare option `{option}`", hint)
+
+
+def hydrated_into_the_root(rendered: Rendered) -> Iterator[Found]:
+    """Hydrating replaces what lies in its folder: since Argo CD 3.2 it is not the root [3.2]."""
+    for spec in _specs(rendered):
+        path = spec.at("sourceHydrator", "syncSource", "path")
+        if path.text and not PurePosixPath(path.text.lstrip("/")).parts:
+            yield path.refused(f"`{path.text}` is the root of the branch", "name a folder")
+
+
+def hydrated_twice(rendered: Rendered) -> Iterator[Found]:
+    """Two Applications that hydrate one source into one folder of a branch stop all [hydrator]."""
+    first: dict[tuple[str, ...], Node] = {}
+    for spec in _specs(rendered):
+        hydrator = spec.at("sourceHydrator")
+        branch = hydrator.at("hydrateTo", "targetBranch").text
+        path = hydrator.at("syncSource", "path")
+        into = (
+            hydrator.at("drySource", "repoURL").text,
+            hydrator.at("drySource", "targetRevision").text,
+            branch or hydrator.at("syncSource", "targetBranch").text,
+            path.text,
+        )
+        if all(into):
+            other = first.setdefault(into, path)
+            if other is not path:
+                related = other, "the other Application's"
+                text = f"another Application hydrates into `{path.text}` of `{into[2]}` too"
+                yield path.refused(text, "name another folder or branch", related=related)
+
+
 def unmanaged_namespace_metadata(rendered: Rendered) -> Iterator[Found]:
     """Labels for a namespace are set where Argo CD makes it, otherwise not [options]."""
     for spec in _specs(rendered):
@@ -141,8 +192,12 @@ def unknown_hook(rendered: Rendered) -> Iterator[Found]:
 
 
 def _specs(rendered: Rendered) -> Iterator[Node]:
+    """What is said of Applications, also by those that make them."""
     for application in rendered.of_group(GROUP, "Application"):
         yield application.at("spec")
+    for made in rendered.of_group(GROUP, "ApplicationSet"):
+        if made.at("spec", "template", "spec").given:
+            yield made.at("spec", "template", "spec")
 
 
 def _sources(spec: Node) -> tuple[Node, ...]:
@@ -175,6 +230,9 @@ RULES = (
     several_tools,
     destination_not_one,
     unknown_sync_option,
+    unknown_compare_option,
+    hydrated_into_the_root,
+    hydrated_twice,
     unmanaged_namespace_metadata,
     sync_wave_no_number,
     unknown_hook,
