@@ -20,6 +20,7 @@ if ! command -v "$s2i" >/dev/null; then
   exit 2
 fi
 
+builder_image=docker.io/seldonio/seldon-core-s2i-python3:1.17.1
 # The folder as it is, not what git has of it.
 options=(--copy)
 for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do
@@ -28,17 +29,17 @@ for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do
   fi
 done
 
-"$s2i" build "${options[@]}" images/input-transformer docker.io/seldonio/seldon-core-s2i-python3:1.17.1 docker.io/acme/imagenet-input-transformer:1.0
+"$s2i" build "${options[@]}" images/input-transformer "$builder_image" docker.io/acme/imagenet-input-transformer:1.0
 if [[ $push == true ]]; then
   "$docker" push docker.io/acme/imagenet-input-transformer:1.0
 fi
 
-"$s2i" build "${options[@]}" images/torch-server docker.io/seldonio/seldon-core-s2i-python3:1.17.1 docker.io/acme/torch-server:1.0
+"$s2i" build "${options[@]}" images/torch-server "$builder_image" docker.io/acme/torch-server:1.0
 if [[ $push == true ]]; then
   "$docker" push docker.io/acme/torch-server:1.0
 fi
 
-"$s2i" build "${options[@]}" images/output-transformer docker.io/seldonio/seldon-core-s2i-python3:1.17.1 docker.io/acme/imagenet-output-transformer:1.0
+"$s2i" build "${options[@]}" images/output-transformer "$builder_image" docker.io/acme/imagenet-output-transformer:1.0
 if [[ $push == true ]]; then
   "$docker" push docker.io/acme/imagenet-output-transformer:1.0
 fi

@@ -20,6 +20,7 @@ if ! command -v "$s2i" >/dev/null; then
   exit 2
 fi
 
+builder_image=docker.io/seldonio/seldon-core-s2i-python3:1.18.2
 # The folder as it is, not what git has of it.
 options=(--copy)
 for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do
@@ -28,7 +29,7 @@ for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do
   fi
 done
 
-"$s2i" build "${options[@]}" images/model docker.io/seldonio/seldon-core-s2i-python3:1.18.2 docker.io/acme/seldon-conda-model:1.0
+"$s2i" build "${options[@]}" images/model "$builder_image" docker.io/acme/seldon-conda-model:1.0
 if [[ $push == true ]]; then
   "$docker" push docker.io/acme/seldon-conda-model:1.0
 fi
