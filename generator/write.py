@@ -1,7 +1,6 @@
 """Bring a project's folder to what was rendered, whole or not at all."""
 
 import contextlib
-import difflib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from generator.artefact import RenderedFile
+from generator.blackened_diff import shown_diff
 from generator.diagnostics import CannotRun
-from generator.journal import STAGING, Content, change, is_inside, link_on_the_way, settle
+from generator.journal import (
+    STAGING,
+    Content,
+    change,
+    drop_empty,
+    is_inside,
+    link_on_the_way,
+    settle,
+)
 
 RECORD = ".serving-generator"
 """The files that a project's folder owes to `gen render`, with their hashes.
@@ -91,8 +99,7 @@ def unified_diff(tree: Tree, changes: Changes) -> Iterator[str]:
             yield f"{place}: executable bit is {was}, rendered {now}\n"
         elif old == new:
             yield f"--- {before}\n+++ {after}\n"  # an empty file
-        lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), before, after)
-        for line in lines:
+        for line in shown_diff(old, new, before, after):
             yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
@@ -116,11 +123,61 @@ def write(tree: Tree) -> Changes:
         return changes
 
 
+def drop(folder: Path) -> Changes | None:
+    """Remove what a project's folder owes to `gen render`, and the folder if nothing else is in it.
+
+    Files that somebody has edited stay, and so does what is known of them; foreign ones stay too.
+    None where another run has removed the folder meanwhile.
+    """
+    with _os_errors_told("write", folder):
+        try:
+            with _locked(folder) as is_there:
+                if not is_there:
+                    return None
+                changes = _dropped(folder)
+        except FileNotFoundError:
+            if folder.exists():
+                raise
+            return None
+        with contextlib.suppress(OSError):  # something else is in it
+            folder.rmdir()
+        return changes
+
+
+def _dropped(folder: Path) -> Changes:
+    settle(folder)
+    everything = nothing_of(folder)
+    changes = _changes(everything)
+    _refuse_foreign(everything, changes)
+    owned = _record(folder)
+    kept = _as_record({path: owned[path] for path in changes.edited})
+    if not kept or kept != _read(folder / RECORD):
+        wanted: dict[PurePosixPath, Content | None] = dict.fromkeys(changes.removed)
+        change(folder, wanted | {PurePosixPath(RECORD): Content(kept) if kept else None})
+    for path in owned:  # of files that somebody has removed, the folders are left
+        if not link_on_the_way(folder, path.parent):
+            drop_empty(folder, (folder / path).parent)
+    return changes
+
+
+def nothing_of(folder: Path) -> Tree:
+    """The tree of a project that is rendered no more."""
+    return Tree(folder, {}, (PurePosixPath("."),))
+
+
+def was_linked(folder: Path, path: PurePosixPath) -> bool:
+    """Whether a file of the folder is one no more because it, or a folder on the way, is a link."""
+    return link_on_the_way(folder, path) is not None
+
+
 def _new_record(tree: Tree) -> bytes:
     owned = {path: d for path, d in _record(tree.folder).items() if not tree.covers(path)}
     owned |= {path: _digest(file.text.encode()) for path, file in tree.files.items()}
-    lines = [f"{digest}  {path}\n" for path, digest in sorted(owned.items())]
-    return "".join(lines).encode()
+    return _as_record(owned)
+
+
+def _as_record(owned: Mapping[PurePosixPath, str]) -> bytes:
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(owned.items())).encode()
 
 
 def _record(folder: Path) -> dict[PurePosixPath, str]:
@@ -162,17 +219,17 @@ def _present(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one run at a time change a project's folder."""
+def _locked(folder: Path) -> Iterator[bool]:
+    """Let one run at a time change a project's folder; whether it is still there then."""
     try:
         import fcntl
     except ImportError:  # Windows: no lock, one run at a time is the user's care
-        yield
+        yield folder.is_dir()
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield folder.is_dir() and os.path.samestat(os.fstat(descriptor), folder.stat())
     finally:
         os.close(descriptor)
 
