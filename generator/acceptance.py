@@ -56,7 +56,7 @@ def refusals(
             yield from check(file)
     yield from shapes
     if not any(each.severity == "error" and each.rule != kinds.NAME for each in shapes):
-        yield from _together(files, by_path)
+        yield from _together(files, by_path, cluster)
 
 
 def _is_users(path: PurePosixPath) -> bool:
@@ -65,11 +65,16 @@ def _is_users(path: PurePosixPath) -> bool:
 
 
 def _together(
-    files: Sequence[RenderedFile], by_path: Mapping[PurePosixPath, Mapping[str, object]]
+    files: Sequence[RenderedFile],
+    by_path: Mapping[PurePosixPath, Mapping[str, object]],
+    cluster: kinds.Cluster,
 ) -> Iterator[Refusal]:
     """What webhooks and controllers would refuse of manifests that the API server takes."""
     rendered = {file.path: file for file in files}
-    for path, refusal in webhook_rules.refusals(by_path, rendered):
+    told = webhook_rules.refusals(
+        by_path, rendered, standard="restricted", release=cluster.kubernetes
+    )
+    for path, refusal in told:
         yield _refusal(rendered[path], refusal)
 
 

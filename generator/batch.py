@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from generator import pipeline, source
+from generator import defaults, pipeline
 from generator.diagnostics import CannotRun, Diagnostic, Rejected, Related
 from generator.document import Document
 from generator.pipeline import Build
 from generator.problem import Problem, located
 from generator.specs import Spec, find_specs
-from generator.views import Selection, named_targets
+from generator.views import Selection, framed, named_targets, views
 from generator.yaml_fixes import with_fixes
 
 Failure = Rejected | CannotRun
@@ -37,7 +37,7 @@ def build_all(
             if not isinstance(item, Document):
                 yield spec, item
         raise misfit
-    refused = dict(_same_names(documents))
+    refused = dict(_same_applications(documents)) | dict(_same_names(documents))
     for done, (spec, item) in enumerate(loaded.items()):
         report(done, len(loaded))
         if not isinstance(item, Document):
@@ -65,7 +65,7 @@ def _loaded(spec: Spec) -> Document | Failure:
     try:
         text = spec.read()
         try:
-            return source.load(spec.shown, text, spec.folder)
+            return defaults.load(spec.shown, text, spec.folder)
         except Rejected as rejected:
             return with_fixes(rejected, spec.shown, text)
     except CannotRun as failure:
@@ -114,10 +114,48 @@ def _same_names(documents: dict[Spec, Document]) -> Iterator[tuple[Spec, Rejecte
             yield spec, Rejected([replace(flaw, related=tuple(also))])
 
 
-def _named_here(document: Document) -> Related:
+def _same_applications(documents: dict[Spec, Document]) -> Iterator[tuple[Spec, Rejected]]:
+    """A refusal for each spec that renders an Application of a name that another spec's has too.
+
+    Applied to one Argo CD the two replace each other, and what one has applied is pruned.
+    """
+    holders: dict[_Application, dict[Spec, str]] = {}
+    for spec, document in documents.items():
+        for application, told in _applications(document):
+            holders.setdefault(application, {})[spec] = told
+    for (_, kind, name), specs in holders.items():
+        for spec in specs if len({documents[s].data.get("name") for s in specs}) > 1 else ():
+            others = ", ".join(f"{told} of {o.shown}" for o, told in specs.items() if o != spec)
+            message = f"{specs[spec]} renders the {kind} `{name}`, as does {others}"
+            problem = Problem(("name",), message, "rename the project or the environment")
+            flaw = located(problem, "specs/application-used-twice", documents[spec])
+            also = [_named_here(documents[o], "the other") for o in specs if o != spec]
+            yield spec, Rejected([replace(flaw, related=tuple(also))])
+
+
+_Application = tuple[object, str, str]
+
+
+def _applications(document: Document) -> Iterator[tuple[_Application, str]]:
+    """What a spec has Argo CD make: namespace, kind and name, and what it is made for."""
+    name = document.data.get("name")
+    if not isinstance(name, str) or any(framed(document)):
+        return
+    for view in views(document, Selection()):
+        gitops = view.document.data.get("gitops")
+        argo_cd = gitops.get("argo_cd") if isinstance(gitops, dict) else None
+        if isinstance(argo_cd, dict) and view.target:
+            kind = "ApplicationSet" if argo_cd.get("clusters") else "Application"
+            parts = (name, view.environment, view.target.name)
+            made = "-".join(filter(None, parts))
+            told = view.target.name + (f" in {view.environment}" if view.environment else "")
+            yield (str(argo_cd.get("namespace", "argocd")), kind, made), told
+
+
+def _named_here(document: Document, what: str = "the same name") -> Related:
     place = document.place(("name",))
     line = place.text.line(place.span.line)
-    return Related(place.text.path, place.span, "the same name", line)
+    return Related(place.text.path, place.span, what, line)
 
 
 def _misfit(selection: Selection, documents: Sequence[Document]) -> CannotRun | None:

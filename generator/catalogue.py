@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from generator import model_config, model_config_rules, webhook_rules
+from generator import image_rules, model_config, model_config_rules, webhook_rules
 from generator.rules import RULES
 from generator.targets import TARGETS
 from generator.torchserve_config import archive_config
@@ -49,6 +49,7 @@ _MANIFESTS = "Kubernetes manifests, rendered or held by gen lint"
 _MODEL_CONFIG = "a config.pbtxt, rendered or held by gen lint"
 _PROPERTIES = "a config.properties, rendered or held by gen lint"
 _ARCHIVE_CONFIG = "the model-config.yaml of a model archive, held by gen lint"
+_LOCK = "images.lock, or a file for gen lock --from"
 _RENDERED = "a rendered file, before it is written"
 _FOLDER = "the folder of a project, held by gen render --check"
 
@@ -76,6 +77,7 @@ def _all() -> Iterator[Documented]:
         yield _of_text(name, text, judges, properties.__name__, warns=warns)
     yield from _of_functions(RULES, SPEC)
     yield from _of_functions({target.name: target.rules for target in TARGETS.values()}, SPEC)
+    yield from _of_functions({image_rules.AREA: image_rules.RULES}, SPEC)
     yield from _of_functions(webhook_rules.RULES, _MANIFESTS)
     yield from _of_functions({"config-pbtxt": model_config_rules.RULES}, _MODEL_CONFIG)
 
@@ -163,7 +165,7 @@ def _constants(code: Any) -> Iterator[object]:  # Any: types.CodeType holds furt
             yield from _constants(constant)
 
 
-_WARNINGS = frozenset({"names/same-service"})
+_WARNINGS = frozenset({"gitops/path-elsewhere", "names/same-service"})
 
 _OF_NO_FUNCTION = {
     "schema": (
@@ -195,6 +197,11 @@ _OF_NO_FUNCTION = {
         " `1.0:` so; quoted they are text.",
     ),
     "yaml/merge": (SPEC, "`<<` merges something that is no map, or a map into itself."),
+    "yaml/merge-conflict": (
+        SPEC,
+        "A line begins with `<<<<<<<`: git could not merge two versions of the file, left both, and"
+        " somebody has to choose.",
+    ),
     "yaml/not-a-map": (SPEC, "A spec is a map of keys; the file holds a list or a single value."),
     "yaml/not-utf-8": (SPEC, "The file is not UTF-8, the encoding of YAML files on all systems."),
     "yaml/several-documents": (
@@ -227,10 +234,30 @@ _OF_NO_FUNCTION = {
         SPEC,
         "accepted_warnings names a rule that does not exist, so nothing is accepted by it.",
     ),
+    "credentials/spec-holds-a-credential": (
+        SPEC,
+        "The spec holds a credential, as a value or in a comment. Specs and what is rendered of"
+        " them lie in git, where everybody who reads the repository has it, and where it"
+        " stays after it was removed. A Secret of the cluster is named instead: storage.secret,"
+        " kubernetes.image_pull_secrets, secretKeyRef in a patch."
+        "\n\nThe line is shown with stars in the credential's place.",
+    ),
+    "credentials/looks-like-a-credential": (
+        SPEC,
+        "A value stands under a name such as `password` or `HF_TOKEN`, as an argument `--token` or"
+        " as a variable of a container. That is a guess: accepted_warnings takes the reason why it"
+        " is no secret. Words, paths and what stands for a value, such as `$(NAME)`, are let be."
+        "\n\nThe line is shown with stars in the value's place.",
+    ),
     "also-serves/cannot-be-served": (
         SPEC,
         "Another spec named in also_serves cannot stand on the same server: it is not there, has"
         " no such target, or serves others itself.",
+    ),
+    "images/broken-lock": (
+        _LOCK,
+        "images.lock cannot be used as it is: another version, an image that stands twice, or what"
+        " is no digest. gen lock writes it.",
     ),
     "names/same-image": (
         SPEC,
@@ -247,9 +274,41 @@ _OF_NO_FUNCTION = {
         "A patch of the spec does not fit the manifest that it changes: there is no such file, or"
         " no such place in it.",
     ),
+    "defaults/is-no-spec": (
+        SPEC,
+        "serving-defaults.yaml is named as a spec. It holds what a team says once for all its"
+        " specs, which are merged over it: name those, or their folder.",
+    ),
+    "defaults/misnamed": (
+        SPEC,
+        "serving-defaults.yml lies above the spec. The file that is read ends with .yaml; what this"
+        " one says would be missing without a word.",
+    ),
+    "defaults/not-shared": (
+        SPEC,
+        "A storage of serving-defaults.yaml is an image (oci://) or a repository of a hub (hf://)."
+        " Each of them holds one model: `/<project>` behind it would name nothing.",
+    ),
+    "defaults/of-one-spec": (
+        SPEC,
+        "serving-defaults.yaml holds what only a spec can say: its version, the project's name, or"
+        " its model.",
+    ),
     "specs/name-used-twice": (
         SPEC,
         "Two specs of one run have the same project name, and would be rendered over each other.",
+    ),
+    "specs/application-used-twice": (
+        SPEC,
+        "Two specs of one run render an Application of the same name: `a-b` in `c` and `a` in"
+        " `b-c` come to one. Applied to one Argo CD, the last takes the other's place, and what"
+        " the other has applied is nobody's any more.",
+    ),
+    "gitops/path-elsewhere": (
+        SPEC,
+        "gen render writes to another folder of the repository than `gitops.argo_cd.path`: the"
+        " Applications would look for manifests where there are none, or old ones.\n\nIt is told"
+        " where a remote of the git repository is `gitops.argo_cd.repository`.",
     ),
     "compose/schema": (
         _RENDERED,
@@ -260,6 +319,18 @@ _OF_NO_FUNCTION = {
         _FOLDER,
         "A file is not what its spec renders: it was edited, or the spec has changed since, and the"
         " next gen render takes the edit back. It is missing, or it is not rendered any more.",
+    ),
+    "render/left-over": (
+        _FOLDER,
+        "With --check --prune: a project that no spec renders any more, which goes on running while"
+        " Argo CD finds it, or a file that gen render has not written where Argo CD may apply it.",
+    ),
+    "render/unseen-spec": (
+        _FOLDER,
+        "With --prune: a project would be removed as left over, but a file that is no spec of the"
+        " run names it, or may have been any spec: it is empty, or cannot be read. A wrong letter"
+        " in `spec_version`, another ending of the file or a folder that was not given is no"
+        " reason to delete a service that runs.",
     ),
     "python/syntax": (_RENDERED, "A rendered program is no Python."),
     "json/syntax": (_RENDERED, "A rendered file is no JSON."),

@@ -13,13 +13,16 @@ import click
 
 from generator import reporting
 from generator.commands import (
+    cluster,
     completion,
     crds,
+    diffing,
     engines,
     explaining,
     exporting,
     inspecting,
     linting,
+    locking,
     rendering,
     verifying,
 )
@@ -29,7 +32,9 @@ from generator.diagnostics import CannotRun
 COMMANDS = (
     rendering.validate,
     rendering.render,
+    diffing.diff,
     linting.lint_files,
+    locking.lock,
     rendering.list_targets,
     rendering.schema,
     completion.completion,
@@ -39,6 +44,7 @@ COMMANDS = (
     verifying.verify,
     explaining.explain,
     engines.list_engines,
+    cluster.cluster,
 )
 for command in COMMANDS:
     gen.add_command(command)

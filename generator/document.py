@@ -81,6 +81,14 @@ class Document:
             pointer = pointer[:-1]
         return self.places[pointer]
 
+    def says(self, *pointer: str | int) -> bool:
+        """Whether the file itself has something at a pointer, and not only one merged under it."""
+        return pointer in self.places and self.is_own(self.places[pointer])
+
+    def is_own(self, place: Place) -> bool:
+        """Whether a place is in the file itself."""
+        return place.text is self.place(()).text
+
     def part(self, pointer: Pointer) -> "Document":
         """The map at a pointer as a document of its own; empty where it is absent or null."""
         data: object = self.data

@@ -44,6 +44,39 @@ def editor_schema() -> Schema:
     return whole
 
 
+def defaults_schema() -> Schema:
+    """The schema of a team file: all that specs may share, and nothing required of it."""
+    whole = editor_schema()
+    sections = whole["properties"]
+    targets = _partial(sections.pop("targets"))
+    environments = _partial(sections.pop("environments"))
+    own = [sections.pop(name) for name in OF_ONE_SPEC]
+    assert all(own)
+    for options in targets["properties"].values():
+        options["properties"].pop("model")
+    targets["x-key"] = "target"
+    for holder in (targets, environments):
+        holder["type"] = "object"
+    environment = environments["additionalProperties"]["properties"]
+    environment.pop("model")
+    environment["targets"] = targets
+    return whole | {
+        "title": "serving-generator team file",
+        "description": "What a team says for all its specs; a spec's own words win.",
+        "required": [VERSION],
+        "properties": {
+            VERSION: {"const": 1, "description": "The version of this format, 1."},
+            **{name: _partial(part) for name, part in sections.items()},
+            "targets": targets,
+            "environments": environments,
+        },
+    }
+
+
+VERSION = "defaults_version"
+OF_ONE_SPEC = ("spec_version", "name", "model")
+
+
 def _partial_of(name: str) -> Schema:
     return {"$ref": f"#/definitions/partial_{name}"}
 

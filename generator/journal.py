@@ -132,13 +132,13 @@ def _settle_one(folder: Path, move: Move, name: str, *, staged: bool) -> None:
     place = folder / move.path
     if not staged:
         place.unlink(missing_ok=True)
-        _drop_empty(folder, place.parent)
+        drop_empty(folder, place.parent)
     elif (folder / STAGING / name).exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(folder / STAGING / name, place)
 
 
-def _drop_empty(top: Path, folder: Path) -> None:
+def drop_empty(top: Path, folder: Path) -> None:
     """Remove folders that hold nothing any more; one that cannot be removed does no harm."""
     with contextlib.suppress(OSError):
         while folder != top:

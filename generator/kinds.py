@@ -39,6 +39,7 @@ __all__ = [
     "own_kinds",
     "refusals",
     "release",
+    "schema_of",
 ]
 
 METADATA = ("meta/v1", "ObjectMeta")  # part of every manifest, none by itself
@@ -67,6 +68,11 @@ def foreign(api_version: str, kind: str, cluster: Cluster = STOCK) -> bool:
     `refusals` tells what is wrong.
     """
     return not known(api_version, kind, cluster) and not _meant(api_version, kind, cluster)
+
+
+def schema_of(kind: Kind, cluster: Cluster = STOCK) -> Mapping[str, object]:
+    """The schema that manifests of a known kind are held against."""
+    return _schema(schema_files(cluster)[kind])
 
 
 def is_broken(refusals: Iterable[Refusal]) -> bool:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from generator import acceptance, source
+from generator import acceptance, defaults, image_rules, pinning
 from generator.artefact import RenderedFile
 from generator.cluster import cluster_of
 from generator.diagnostics import CannotRun, Diagnostic, Rejected, in_file_order
 from generator.document import Document, Pointer
 from generator.patches import MANIFESTS, Patch, patched
+from generator.planned import planned, rendered
 from generator.problem import Problem, located
-from generator.render import render
 from generator.validate import Deployment, validate
 from generator.views import EVERYTHING, Selection
 
@@ -31,7 +31,7 @@ class Build:
 
 def build(path: str, text: bytes, folder: Path, selection: Selection = EVERYTHING) -> Build:
     """Load, validate, plan, render and accept one spec; raises Rejected."""
-    return build_document(source.load(path, text, folder), selection)
+    return build_document(defaults.load(path, text, folder), selection)
 
 
 def build_document(document: Document, selection: Selection = EVERYTHING) -> Build:
@@ -42,8 +42,8 @@ def build_document(document: Document, selection: Selection = EVERYTHING) -> Bui
     files: list[RenderedFile] = []
     told = list(warnings)
     for deployment in deployments:
-        rendered, more = _rendered(deployment)
-        files += rendered
+        accepted, more = _rendered(deployment)
+        files += accepted
         told += more
     project = deployments[0].project.name
     return Build(project, tuple(files), tuple(deployments), in_file_order(told))
@@ -56,14 +56,16 @@ def folder_of(deployment: Deployment) -> PurePosixPath:
 
 def _rendered(deployment: Deployment) -> tuple[list[RenderedFile], list[Diagnostic]]:
     """The files of one deployment, patched and accepted, and warnings of them."""
-    artefacts = deployment.target.plan(deployment.project, deployment.options)
-    files = [render(artefact) for artefact in sorted(artefacts, key=lambda a: a.path)]
+    artefacts = planned(deployment.target, deployment.project, deployment.options)
+    files = rendered(artefacts, deployment.project)
     at: Pointer = ("targets", deployment.target.name, "patches")
-    files, problems = patched(files, deployment.options.patches, at)
+    patches = deployment.options.patches
+    files, problems = patched(files, patches, at)
+    files = pinning.pinned(files, patches, deployment.project.locked)
     rule, document = "patches/does-not-apply", deployment.document
     flaws = [located(problem, rule, document) for problem in problems]
     if not flaws:
-        flaws = list(_refused(files, deployment))
+        flaws = [*_refused(files, deployment), *_images(files, deployment)]
     if any(flaw.severity == "error" for flaw in flaws):
         raise Rejected(flaws)
     place = folder_of(deployment)
@@ -73,14 +75,23 @@ def _rendered(deployment: Deployment) -> tuple[list[RenderedFile], list[Diagnost
 def _refused(files: list[RenderedFile], deployment: Deployment) -> Iterator[Diagnostic]:
     """What acceptance says, at the patch that touched the file or else at the target."""
     accepted = deployment.project.accepted_warnings
+    is_shut = deployment.project.security.read_only_root  # else a writable root is what is meant
     for refusal in acceptance.refusals(files, cluster_of(deployment.project)):
         if refusal.severity == "warning" and refusal.rule in accepted:
+            continue
+        if refusal.rule == "pod-security/writable-root" and not is_shut:
             continue
         pointer: Pointer = ("targets", deployment.target.name)
         pointer += _last_patch(refusal.file, deployment.options.patches)
         message = f"{refusal.file.path}: {refusal.where}: {refusal.message}"
         problem = Problem(pointer, message, refusal.hint, refusal.severity)
         yield located(problem, refusal.rule, deployment.document)
+
+
+def _images(files: list[RenderedFile], deployment: Deployment) -> Iterator[Diagnostic]:
+    """What the rules on images say."""
+    project, options = deployment.project, deployment.options
+    return image_rules.found(project, options, deployment.document, files)
 
 
 def _last_patch(file: RenderedFile, patches: tuple[Patch, ...]) -> Pointer:

@@ -13,7 +13,11 @@ from generator.shipped import shipped
 from generator.transforms.client import client_code
 from generator.transforms.embedded import is_embedded, remaining
 from generator.transforms.files import transforms_files
-from generator.workload import PERF
+from generator.workload import PERF, pinned
+
+GO_IMAGE = "docker.io/library/golang:1.26-bookworm"
+PYTHON_IMAGE = "docker.io/library/python:3.12-slim-bookworm"
+"""What the images of the load test and of KServe's transformer start from."""
 
 
 def load_test_values(test: perf.LoadTest | None) -> dict[str, object] | None:
@@ -23,7 +27,7 @@ def load_test_values(test: perf.LoadTest | None) -> dict[str, object] | None:
 
 
 def load_test_files(
-    values: Mapping[str, object] | None, *, in_cluster: bool = True
+    project: Project, values: Mapping[str, object] | None, *, in_cluster: bool = True
 ) -> Iterator[Artefact]:
     """perf/, and the image that runs it; outside a cluster without the Job."""
     if values is None:
@@ -31,7 +35,11 @@ def load_test_files(
     for template in perf.TEMPLATES if in_cluster else perf.SCRIPTS:
         name = PurePosixPath(template).name.removesuffix(".j2")
         yield artefact(f"perf/{name}", template, values)
-    yield artefact(f"images/{PERF}/Dockerfile", f"common/images/{PERF}/Dockerfile.j2")
+    bases = {
+        "go_image": pinned(project, GO_IMAGE),
+        "base_image": pinned(project, PYTHON_IMAGE),
+    }
+    yield artefact(f"images/{PERF}/Dockerfile", f"common/images/{PERF}/Dockerfile.j2", bases)
 
 
 def client_files(

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from generator.blackening import blackened, kept_of
 from generator.diagnostics import Diagnostic, Fix, Related, Severity, shown
 from generator.document import Document, Pointer
 
@@ -30,7 +31,10 @@ def located(problem: Problem, rule: str, document: Document) -> Diagnostic:
     """The problem as a diagnostic, at the line that won where a spec is merged."""
     place = document.place(problem.pointer)
     span = place.key if problem.at_key and place.key else place.span
-    return Diagnostic(
+    here = place.text.path, span
+    related = [each for each in _related(problem, document) if (each.path, each.span) != here]
+    is_own = document.is_own(place)
+    found = Diagnostic(
         place.text.path,
         span,
         problem.message,
@@ -38,9 +42,17 @@ def located(problem: Problem, rule: str, document: Document) -> Diagnostic:
         problem.hint,
         place.text.line(span.line),
         problem.severity,
-        tuple(each for each in _related(problem, document) if each.span != span),
-        None if problem.fix is None else Fix(span, problem.fix),
+        tuple(related if is_own else (*related, _asked_by(document))),
+        Fix(span, problem.fix) if problem.fix is not None and is_own else None,
     )
+    return blackened(found, kept_of(document))
+
+
+def _asked_by(document: Document) -> Related:
+    """The spec that a team's value does not fit; others that it does not fit are not told."""
+    place = document.place(("name",))
+    line = place.text.line(place.span.line)
+    return Related(place.text.path, place.span, "it counts for this spec", line)
 
 
 def _related(problem: Problem, document: Document) -> Iterator[Related]:

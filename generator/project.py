@@ -66,6 +66,7 @@ class Model:
     class_names: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    size: Quantity | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,16 @@ class Serving:
 
 
 @dataclass(frozen=True)
+class Toleration:
+    """A taint of nodes that the model's pods stand: every effect of it where none is named."""
+
+    key: str | None = None
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+@dataclass(frozen=True)
 class Kubernetes:
     namespace: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
@@ -178,14 +189,85 @@ class Kubernetes:
     service_account: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: dict[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
     releases: dict[str, str] = field(default_factory=dict)
     crds: str | None = None
+
+
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """Whose pods may call a service: those of some namespaces, its gateway's among them."""
+
+    allow_from: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Security:
+    """How far the containers are shut in, beyond what every pod is held to."""
+
+    read_only_root: bool = True
+    network_policy: NetworkPolicy | None = None
 
 
 @dataclass(frozen=True)
 class Images:
     registry: str
     tag: str
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The cluster that Argo CD applies to: its address or the name that Argo CD knows it by."""
+
+    server: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Automated:
+    """Argo CD applies what changes in the repository by itself."""
+
+    prune: bool = False
+    self_heal: bool = False
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """The manifests are rendered by Argo CD; `spec` is the spec's path in the repository."""
+
+    spec: str
+    name: str = "serving-generator"
+
+
+@dataclass(frozen=True)
+class Hydrate:
+    """Argo CD commits what it has rendered to a branch, and applies what stands there."""
+
+    branch: str
+    path: str = "hydrated"
+    staging_branch: str | None = None
+
+
+@dataclass(frozen=True)
+class ArgoCd:
+    """`clusters` are labels of clusters: with them there is an Application for each of those."""
+
+    repository: str
+    revision: str = "HEAD"
+    path: str = "rendered"
+    project: str = "default"
+    namespace: str = "argocd"
+    destination: Destination = Destination()
+    clusters: dict[str, str] = field(default_factory=dict)
+    automated: Automated | None = None
+    perf_hook: bool = False
+    plugin: Plugin | None = None
+    hydrate: Hydrate | None = None
+
+
+@dataclass(frozen=True)
+class GitOps:
+    argo_cd: ArgoCd
 
 
 @dataclass(frozen=True)
@@ -219,10 +301,16 @@ class Project:
     environment: str | None = None
     export: Export = Export()
     kubernetes: Kubernetes = Kubernetes()
+    security: Security = Security()
     images: Images | None = None
     perf: Perf | None = None
+    gitops: GitOps | None = None
     accepted_warnings: dict[str, str] = field(default_factory=dict)
     also_serves: tuple["Served", ...] = ()
+    file: str = ""
+    """The name of the spec's file in the folder; empty where it was read from elsewhere."""
+    locked: Mapping[str, str] | None = None
+    """Digests by the full names of images (images.full_name); None where no lock holds."""
 
     @property
     def place(self) -> PurePosixPath:

@@ -50,6 +50,12 @@ class Cluster:
     releases: tuple[tuple[str, str], ...]
     folder: Path | None = None
 
+    @property
+    def kubernetes(self) -> tuple[int, int]:
+        """The minor version of Kubernetes."""
+        major, minor = dict(self.releases)["kubernetes"].split(".")[:2]
+        return int(major), int(minor)
+
 
 STOCK = Cluster(tuple((product, versions[-1]) for product, versions in RELEASES.items()))
 

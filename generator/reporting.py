@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -14,7 +14,7 @@ from generator.diagnostics import CannotRun, Diagnostic
 from generator.reports import FORMATS, TEXT
 from generator.reports.text import Role, told, told_fix
 from generator.result import Result
-from generator.write import Changes, Tree
+from generator.write import Changes, Tree, was_linked
 
 _COLOUR: dict[Role, str | None] = {
     "place": None,
@@ -52,7 +52,7 @@ def show_download(name: str, done: int, total: int | None, *, is_first: bool) ->
     """How far a download is: on a terminal for `clear_progress` to remove, else one line of it."""
     of = f" of {_mib(total)} MiB, {100 * done // total} %" if total else " MiB so far"
     text = f"downloading {name}: {_mib(done)}{of}"
-    if _can_rewrite():
+    if can_rewrite():
         _rewrite_line(text)
     elif is_first:
         click.echo(text, err=True)
@@ -60,10 +60,15 @@ def show_download(name: str, done: int, total: int | None, *, is_first: bool) ->
 
 def show_step(text: str) -> None:
     """What long work is doing: on a terminal for `clear_progress` to remove, else a line of it."""
-    if _can_rewrite():
-        _rewrite_line(text[: shutil.get_terminal_size().columns - 1])
+    if can_rewrite():
+        show_passing(text)
     else:
         click.echo(text, err=True)
+
+
+def show_passing(text: str) -> None:
+    """What is being done, on a terminal alone, for `clear_progress` to remove."""
+    _rewrite_line(text[: shutil.get_terminal_size().columns - 1])
 
 
 def _mib(size: int) -> str:
@@ -71,12 +76,13 @@ def _mib(size: int) -> str:
 
 
 def _rewrite_line(text: str) -> None:
-    if _can_rewrite():
+    if can_rewrite():
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
 
 
-def _can_rewrite() -> bool:
+def can_rewrite() -> bool:
+    """Whether stderr is a terminal on which a line can be written anew."""
     return bool(sys.stderr and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
 
 
@@ -191,7 +197,25 @@ def print_written(tree: Tree, changes: Changes, *, err: bool = False) -> None:
     told = ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
     click.echo(f"{tree.folder}: {counted(len(tree.files), 'file')}, {told or 'unchanged'}", err=err)
     for path in changes.edited:
-        print_note(f"{tree.folder / path} is no longer rendered, but was edited: left in place")
+        done = _done_to(tree.folder, path)
+        print_note(f"{tree.folder / path} is no longer rendered, but was {done}: left in place")
+
+
+def print_pruned(folder: Path, changes: Changes, *, err: bool = False) -> None:
+    """One line for a project that is gone; on stderr what was left in place."""
+    if changes.removed or not changes.edited:
+        click.echo(f"{folder}: {counted(len(changes.removed), 'file')} removed, no spec", err=err)
+    for path in changes.edited:
+        print_note(f"{folder / path} {how_edited(folder, path)}: left in place")
+
+
+def how_edited(folder: Path, path: PurePosixPath) -> str:
+    """What somebody has done to a file that was rendered."""
+    return f"was {_done_to(folder, path)} since it was rendered"
+
+
+def _done_to(folder: Path, path: PurePosixPath) -> str:
+    return "linked" if was_linked(folder, path) else "edited"
 
 
 def counted(number: int, noun: str) -> str:

@@ -17,7 +17,8 @@ class Result:
     `checked` are the files that were looked at, also those without a mistake; `passed_over` counts
     what was not, by what it is (`kind ConfigMap`); `failures` say what could not run; `fixed` are
     the mistakes that `--fix` has put right. With `--diff` they still stand in the files, among the
-    diagnostics; `is_fixable` then. With `strict` a warning is an error.
+    diagnostics; `is_fixable` then. With `strict` a warning is an error. `refused` are files that
+    fail, with the first place why, which may be in a file that others share.
     """
 
     strict: bool = False
@@ -27,16 +28,32 @@ class Result:
     checked: list[str] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     fixed: list[Diagnostic] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def add(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-        """Take diagnostics, and give them back as they count here."""
-        counted = [self.judged(diagnostic) for diagnostic in diagnostics]
+        """Take diagnostics, and give those back that are new, as they count here.
+
+        A mistake of a file that many specs share is told of the first of them.
+        """
+        counted = []
+        for diagnostic in map(self.judged, diagnostics):
+            alone = replace(diagnostic, related=())
+            if alone not in self._told:
+                self._told.add(alone)
+                counted.append(diagnostic)
         self.diagnostics += counted
         return counted
 
     def judged(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic itself, or the error that a warning is with `strict`."""
         return replace(diagnostic, severity="error") if self.strict else diagnostic
+
+    def refuse(self, path: str, diagnostics: Iterable[Diagnostic]) -> None:
+        """Take the diagnostics that a file fails by."""
+        told = [self.judged(diagnostic) for diagnostic in diagnostics]
+        first = next((each for each in told if each.severity == "error"), None)
+        if first:
+            self.refused[path] = f"{first.path}:{first.span.line}: {first.message}"
 
     def check(self, path: str) -> None:
         """Note a file that is looked at, once."""
@@ -45,6 +62,7 @@ class Result:
             self.checked.append(path)
 
     _seen: set[str] = field(default_factory=set, repr=False)
+    _told: set[Diagnostic] = field(default_factory=set, repr=False)
 
     @property
     def errors(self) -> int:

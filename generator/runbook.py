@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from generator.argo_cd.application import application_file, runs_load_test
 from generator.project import Project
 from generator.workload import namespace_flag
 
@@ -27,6 +28,20 @@ def cluster_needs(project: Project) -> Iterator[str]:
         yield f"Secret `{secret}` for pulling images: `{create}`."
 
 
+def applied(project: Project) -> dict[str, object]:
+    """The commands that bring the service into the cluster, and out of it."""
+    application = application_file(project)
+    if not application:
+        what = "--kustomize manifests"
+        return {"apply": (f"kubectl apply {what}",), "remove": f"kubectl delete {what}"}
+    what = f"--filename {application}"
+    apply = (
+        "# Once, where Argo CD runs, which then applies what is in the repository:",
+        f"kubectl apply {what}",
+    )
+    return {"apply": apply, "remove": f"kubectl delete {what}"}
+
+
 def measured_pods_need(project: Project) -> Iterator[str]:
     """What a HorizontalPodAutoscaler needs."""
     if project.serving.autoscaling:
@@ -37,7 +52,10 @@ def load_test(project: Project, commands: tuple[str, ...]) -> dict[str, object] 
     """How hard the load test is, and the commands that run it."""
     if not project.perf:
         return None
+    on_purpose = "It is applied on purpose, never with the service."
+    after_sync = "Argo CD runs it after each sync, which fails with it."
     return {
+        "applied": after_sync if runs_load_test(project) else on_purpose,
         "rate": project.perf.rate,
         "duration": project.perf.duration,
         "warm_up": project.perf.warm_up,

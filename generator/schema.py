@@ -36,10 +36,24 @@ def problems(
 
     `also` are keys that can stand there besides the schema's, to name them in hints.
     """
+    yield from _problems(_validator(schema), document, at, also)
+
+
+def problems_in(schema: Schema, document: Document) -> Iterator[Problem]:
+    """`problems` of a whole document by a schema that is in no file."""
+    yield from _problems(_made(schema), document)
+
+
+def _problems(
+    validator: Any,  # Any: as _validator
+    document: Document,
+    at: Pointer = (),
+    also: Iterable[str] = (),
+) -> Iterator[Problem]:
     data: Any = document.data
     for key in at:
         data = data[key]
-    leaves = [leaf for error in _validator(schema).iter_errors(data) for leaf in _leaves(error)]
+    leaves = [leaf for error in validator.iter_errors(data) for leaf in _leaves(error)]
     of_wrong_type = {tuple(leaf.absolute_path) for leaf in leaves if leaf.validator == "type"}
     for leaf in leaves:
         path = tuple(leaf.absolute_path)
@@ -49,6 +63,10 @@ def problems(
 
 @cache
 def _validator(schema: Path) -> Any:  # Any: jsonschema makes its validator classes at run time
+    return _made(read(schema))
+
+
+def _made(schema: Schema) -> Any:  # Any: as above
     import jsonschema
     import referencing.jsonschema
 
@@ -61,7 +79,7 @@ def _validator(schema: Path) -> Any:  # Any: jsonschema makes its validator clas
     }
     types = jsonschema.Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     exact = jsonschema.validators.extend(jsonschema.Draft7Validator, keywords, type_checker=types)
-    return exact(read(schema), registry=registry)
+    return exact(schema, registry=registry)
 
 
 def _is_integer(_checker: Any, instance: object) -> bool:

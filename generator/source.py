@@ -3,10 +3,12 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from generator.blackening import blackened, excerpt
 from generator.diagnostics import Diagnostic, Rejected, Span, shown
 from generator.document import Document, Place, Pointer, Text
 from generator.yaml_loader import Loader
@@ -18,12 +20,24 @@ MAX_VALUES = 100_000
 MAX_DEPTH = 50
 
 
-def load(path: str, content: str | bytes, folder: Path) -> Document:
+@dataclass(frozen=True)
+class Kind:
+    """What a file is, in the words of diagnostics, and the line that it begins with."""
+
+    noun: str
+    beginning: str
+
+
+SPEC = Kind("spec", "spec_version: 1")
+
+
+def load(path: str, content: str | bytes, folder: Path, kind: Kind = SPEC) -> Document:
     """Parse one spec; raises Rejected with every trap of YAML that it holds.
 
-    `path` is what diagnostics show, `folder` is what relative paths in the spec start from.
+    `path` is what diagnostics show, `folder` is what relative paths in the spec start from. Another
+    `kind` of file is read just so.
     """
-    reader, data = _read(path, content)
+    reader, data = _read(path, content, kind)
     if reader.flaws or not isinstance(data, dict):
         raise Rejected(reader.flaws)
     return Document(folder, data, reader.places)
@@ -34,17 +48,17 @@ def places(path: str, content: str | bytes) -> Mapping[Pointer, Place]:
 
     Raises Rejected where the text cannot be read to its end.
     """
-    reader, _ = _read(path, content)
+    reader, _ = _read(path, content, SPEC)
     return reader.places
 
 
-def _read(path: str, content: str | bytes) -> tuple["_Reader", object]:
+def _read(path: str, content: str | bytes, kind: Kind) -> tuple["_Reader", object]:
     text = Text(path, decoded(path, content))
-    root = _compose(text)
+    root = _compose(text, kind)
     if not isinstance(root, yaml.MappingNode):
-        message = "a spec is a map of keys, not a list or a scalar"
-        raise Rejected([flaw(text, root, message, "yaml/not-a-map", _BEGINNING)])
-    reader = _Reader(text)
+        message = f"a {kind.noun} is a map of keys, not a list or a scalar"
+        raise Rejected([flaw(text, root, message, "yaml/not-a-map", _beginning(kind))])
+    reader = _Reader(text, kind)
     return reader, reader.read(root, ())
 
 
@@ -77,25 +91,28 @@ def decoded(
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-def _compose(text: Text) -> yaml.Node:
+def _compose(text: Text, kind: Kind) -> yaml.Node:
     """The node graph of the only YAML document in the text."""
     refuse_characters(text)
+    refuse_conflict(text)
     try:
         refuse_depth(text, MAX_DEPTH)
         nodes = list(documents(text.content))
     except yaml.MarkedYAMLError as error:
         raise Rejected([syntax_error(text, error)]) from None
     if not nodes:
-        message = "the spec is empty"
-        raise Rejected([diagnostic_at(text, Span(1, 1, 2), message, "yaml/empty", _BEGINNING)])
+        message = f"the {kind.noun} is empty"
+        hint = _beginning(kind)
+        raise Rejected([diagnostic_at(text, Span(1, 1, 2), message, "yaml/empty", hint)])
     if len(nodes) > 1:
-        message = "a second YAML document starts here; a spec is one document"
+        message = f"a second YAML document starts here; a {kind.noun} is one document"
         hint = "move it to a file of its own"
         raise Rejected([flaw(text, nodes[1], message, "yaml/several-documents", hint)])
     return nodes[0]
 
 
-_BEGINNING = "begin with `spec_version: 1`"
+def _beginning(kind: Kind) -> str:
+    return f"begin with `{kind.beginning}`"
 
 
 def syntax_error(text: Text, error: yaml.MarkedYAMLError) -> Diagnostic:
@@ -140,6 +157,19 @@ def refuse_characters(text: Text) -> None:
         raise Rejected([diagnostic_at(text, span, message, "yaml/character", hint)])
 
 
+def refuse_conflict(text: Text) -> None:
+    """Refuse what git leaves of a merge that somebody has to finish."""
+    for number, line in enumerate(text.lines, 1):
+        if _CONFLICT.fullmatch(line):
+            message = "a merge of git's has left two versions here"
+            hint = "keep what is meant between <<<<<<< and >>>>>>>, and remove the three marks"
+            span = Span(number, 1, len(line) + 1)
+            raise Rejected([diagnostic_at(text, span, message, "yaml/merge-conflict", hint)])
+
+
+_CONFLICT = re.compile(r"<{7}( .*)?")
+
+
 def refuse_depth(text: Text, most: int) -> None:
     """Raise Rejected at nesting that would overflow the stack of the composer, which recurses."""
     depth = 0
@@ -164,8 +194,9 @@ def documents(text: str) -> Iterator[yaml.Node]:
 
 
 def diagnostic_at(text: Text, span: Span, message: str, rule: str, hint: str = "") -> Diagnostic:
-    """A diagnostic with the line that it stands on."""
-    return Diagnostic(text.path, span, message, rule, hint, text.line(span.line))
+    """A diagnostic with the line that it stands on, without credentials."""
+    line, kept = excerpt(text, span.line)
+    return blackened(Diagnostic(text.path, span, message, rule, hint, line), kept)
 
 
 def flaw(text: Text, node: Marked, message: str, rule: str, hint: str = "") -> Diagnostic:
@@ -209,8 +240,9 @@ _COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq")
 class _Reader:
     """Turns nodes into data, noting places and refusing what YAML would quietly change."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, kind: Kind) -> None:
         self.text = text
+        self.noun = kind.noun
         self.places: dict[Pointer, Place] = {}
         self.flaws: list[Diagnostic] = []
         self.values = 0
@@ -237,7 +269,7 @@ class _Reader:
         """Stop where aliases multiply: a few lines can unfold to more than memory holds."""
         self.values += 1
         if self.values > MAX_VALUES:
-            message = f"the spec unfolds to more than {MAX_VALUES:,} values"
+            message = f"the {self.noun} unfolds to more than {MAX_VALUES:,} values"
             hint = "anchors that repeat each other multiply; write the values out"
             raise Rejected([*self.flaws, flaw(self.text, node, message, "yaml/explodes", hint)])
 
@@ -329,13 +361,13 @@ class _Reader:
             message = f"number `{text}` is longer than the {_MOST_DIGITS} characters a number has"
             hint = f'quote it: "{text}", or write a shorter one'
         else:
-            message = f"`{text}` is {_kind(node)} in YAML, which specs do not use"
+            message = f"`{text}` is {_kind(node)} in YAML, which {self.noun}s do not use"
             if kind not in ("int", "float"):
                 hint = f'quote it: "{text}"'
         self.refuse(node, message, "yaml/surprising-scalar", hint)
 
     def refuse_tag(self, node: yaml.Node) -> None:
-        message = f"tag `{_written_tag(node)}` is not used in specs"
+        message = f"tag `{_written_tag(node)}` is not used in {self.noun}s"
         self.refuse(node, message, "yaml/tag", "remove it")
 
     def refuse(self, node: yaml.Node, message: str, rule: str, hint: str = "") -> None:

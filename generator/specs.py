@@ -9,7 +9,13 @@ from generator.diagnostics import CannotRun
 from generator.inputs import Input, cannot_read, identity, walk
 
 Spec = Input
+TEAM_FILE = "serving-defaults.yaml"
+"""Holds what a team says for all its specs; it is none itself."""
 _MARK = re.compile(rb"""^(\xef\xbb\xbf)?["']?spec_version["']?[ \t]*:""", re.MULTILINE)
+
+
+class NoSpec(CannotRun):
+    """A folder without any."""
 
 
 def find_specs(paths: Sequence[str]) -> Iterator[Spec]:
@@ -18,7 +24,7 @@ def find_specs(paths: Sequence[str]) -> Iterator[Spec]:
     for path in paths:
         found = list(_in_folder(path)) if os.path.isdir(path) else [path]
         if not found:
-            raise CannotRun(f"no spec in {path}: no YAML file there has the key `spec_version`")
+            raise NoSpec(f"no spec in {path}: no YAML file there has the key `spec_version`")
         for item in found:
             if (file := identity(item)) not in seen:
                 seen.add(file)
@@ -40,7 +46,7 @@ def _is_no_file(path: str) -> bool:
 
 
 def _is_spec(path: str) -> bool:
-    if _is_no_file(path):
+    if _is_no_file(path) or os.path.basename(path) == TEAM_FILE:
         return False
     try:
         return is_spec(Path(path).read_bytes())

@@ -76,6 +76,12 @@ def _defaults(node: object) -> dict[str, object]:
     }
 
 
+def is_of_no_use(diagnostic: Diagnostic, document: Document) -> bool:
+    """Whether nobody needs to know: what a team says for all, a spec need not have a use for."""
+    is_warning = diagnostic.rule.endswith(_NAME) and diagnostic.severity == "warning"
+    return is_warning and diagnostic.path != document.place(()).text.path
+
+
 def unless_used(
     found: Sequence[Sequence[Diagnostic]], documents: Iterable[Document]
 ) -> list[list[Diagnostic]]:

@@ -7,15 +7,17 @@ from typing import Any, cast
 
 import msgspec
 
-from generator import class_names, schema, source
+from generator import class_names, defaults, image_lock, schema
 from generator.diagnostics import Diagnostic, Rejected, in_file_order
 from generator.document import Document, Pointer
 from generator.problem import Problem, did_you_mean, located
 from generator.project import Project, Served
 from generator.rules import RULES
+from generator.secrecy import guessed, revealed
+from generator.startup import startup
 from generator.target import Target
-from generator.unused import unless_used
-from generator.views import EVERYTHING, OVERRIDABLE, Selection, View, framed, views
+from generator.unused import is_of_no_use, unless_used
+from generator.views import ALONE, EVERYTHING, OVERRIDABLE, Selection, View, framed, views
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,12 @@ def unjudged(document: Document, selection: Selection = EVERYTHING) -> list[Depl
 
 
 def _well_shaped(document: Document, selection: Selection) -> list[View]:
-    """The views of a spec that no schema refuses; raises Rejected."""
+    """The views of a spec that no schema refuses; raises Rejected.
+
+    With a credential in it nothing else is told: other messages would show it.
+    """
+    if told := revealed(document):
+        raise Rejected(told)
     flaws = _located(framed(document), "schema", document)
     seen = list(views(document, selection))
     for view in seen:
@@ -109,15 +116,27 @@ def _deployment(view: View) -> Deployment:
     if "storage" in data:
         data["storage"]["bundle_uri"] = _bundle_uri(data["storage"].pop("uri"), view, target)
         data["storage"]["is_verbatim"] = view.storage_is_verbatim
+    size = data["model"].get("size")
+    if size is not None and target.name != ALONE:
+        data.setdefault("serving", {}).setdefault("startup", startup(size))
     del data["spec_version"]
     data |= {"target": target.name, "environment": view.environment}
     data["folder"] = str(view.document.folder)
+    data["file"] = _file(view.document)
+    if lock := image_lock.nearest(view.document.folder):
+        data["locked"] = dict(lock.digests)
     return Deployment(
         msgspec.convert(data, Project, dec_hook=_decoded),
         target,
         msgspec.convert(options, target.options),
         view.document,
     )
+
+
+def _file(document: Document) -> str:
+    """The name of the spec's own file; none of what has no file."""
+    path = document.place(("name",)).text.path
+    return "" if path.startswith("<") else Path(path).name
 
 
 def _decoded(kind: type, value: object) -> object:
@@ -177,7 +196,7 @@ def _served(deployment: Deployment, path: str) -> tuple[Deployment, tuple[Diagno
     """
     file, target = deployment.project.folder / path, deployment.target.name
     try:
-        document = source.load(str(file), file.read_bytes(), file.parent)
+        document = defaults.load(str(file), file.read_bytes(), file.parent)
     except OSError as error:
         hint = "paths start at the spec's folder"
         raise _CannotServe(f"cannot read `{path}`: {error.strerror}", hint) from None
@@ -263,12 +282,31 @@ def _warnings_known() -> Collection[str]:
 def _found(deployment: Deployment) -> Iterator[Diagnostic]:
     """What the rules say, under their names."""
     project, target, document = deployment.project, deployment.target, deployment.document
+    yield from guessed(document)
     for area, rules in RULES.items():
         for rule in rules:
-            yield from _located(rule(project), _name(area, rule), document)
+            found = (_as_written(problem, document) for problem in rule(project))
+            yield from _located(found, _name(area, rule), document)
     for own in target.rules:
         problems = own(project, deployment.options)
-        yield from _located(problems, _name(target.name, own), document)
+        told = _located(problems, _name(target.name, own), document)
+        yield from (each for each in told if not is_of_no_use(each, document))
+
+
+def _as_written(problem: Problem, document: Document) -> Problem:
+    """The problem of a folder that a team file names, in its words, and not as seen from a spec."""
+    if problem.pointer != _CRDS:
+        return problem
+    written, kubernetes = document.place(_CRDS).written, document.data["kubernetes"]
+    assert isinstance(kubernetes, dict)  # or the rule had nothing to say
+    seen = str(kubernetes["crds"])
+    if written is None or written == seen:
+        return problem
+    message = problem.message.replace(f"`{seen}`", f"`{written}`")
+    return replace(problem, message=message, hint=problem.hint.replace(seen, written))
+
+
+_CRDS = ("kubernetes", "crds")
 
 
 def _name(area: str, rule: Any) -> str:

@@ -4,13 +4,23 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from generator.beginnings import without_beginnings
 from generator.diagnostics import shown
 from generator.document import Document, Pointer, merged
 from generator.problem import Problem, did_you_mean
 from generator.target import Target
 from generator.targets import TARGETS
 
-OVERRIDABLE = ("model", "storage", "transforms", "serving", "hardware", "images", "kubernetes")
+OVERRIDABLE = (
+    "model",
+    "storage",
+    "transforms",
+    "serving",
+    "hardware",
+    "images",
+    "kubernetes",
+    "security",
+)
 """What a target may say for itself, merged over the project's."""
 MOST_ENVIRONMENTS = 100
 ALONE = "predictor"
@@ -45,7 +55,7 @@ class View:
     storage_is_verbatim: bool
 
 
-_OF_A_SERVER = ("storage", "serving", "perf", "kubernetes", "images")
+_OF_A_SERVER = ("storage", "serving", "perf", "kubernetes", "security", "images", "gitops")
 
 
 def framed(document: Document) -> Iterator[Problem]:
@@ -53,7 +63,7 @@ def framed(document: Document) -> Iterator[Problem]:
     environments = document.data.get("environments")
     layers = [document.data, *(environments.values() if isinstance(environments, dict) else ())]
     if not any("targets" in layer for layer in layers if isinstance(layer, dict)):
-        for key in filter(document.data.__contains__, _OF_A_SERVER):
+        for key in (key for key in _OF_A_SERVER if key in document.data and document.says(key)):
             message = f"`{key}` is for a server, and the spec names no targets"
             hint = "add `targets: {triton: {}}` or another, or remove it for the predictor alone"
             yield Problem((key,), message, hint, at_key=True)
@@ -172,6 +182,7 @@ def _view(layers: list[Document], target: Target | None, environment: str | None
                 verbatim = part is not project
             view = merged(view, part) if view else part
     assert view is not None  # there is at least the spec itself
+    view = without_beginnings(view)
     if target and "targets" not in view.data:
         view = replace(view, data=view.data | {"targets": {target.name: {}}})
     return View(view, target, environment, verbatim)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from generator.images import full_name
 from generator.project import ComponentHardware, Hardware, Project, Quantity
 from generator.resources import canonical, whole_seconds
 
@@ -79,6 +80,12 @@ def image_names(
         for part in parts
     }
     return {part: name for part, name in names.items() if name}
+
+
+def pinned(project: Project, image: str) -> str:
+    """An image as clusters and builders are told it: with the digest that the lock has for it."""
+    digest = (project.locked or {}).get(full_name(image))
+    return f"{image}@{digest}" if digest and "@" not in image else image
 
 
 def image_content(project: Project, *, has_bundle: bool = False) -> object:

@@ -46,6 +46,16 @@ def perf_without_namespace(project: Project, _workload: Workload) -> Iterator[Pr
         yield Problem(("perf",), message, "add `kubernetes: {namespace: ...}`", at_key=True)
 
 
+def gitops_without_namespace(project: Project, _workload: Workload) -> Iterator[Problem]:
+    """Argo CD applies to a namespace that is written down, in its Application or in manifests.
+
+    There is no kubectl whose context would name one: an object without is refused.
+    """
+    if project.gitops and not project.kubernetes.namespace:
+        message = "the namespace that Argo CD applies to is not written"
+        yield Problem(("gitops",), message, "add `kubernetes: {namespace: ...}`", at_key=True)
+
+
 def scale_to_zero_without_knative(project: Project, workload: Workload) -> Iterator[Problem]:
     """Only Knative starts a replica when a request comes in.
 
@@ -184,6 +194,7 @@ COMPONENT_RULES: tuple[WorkloadRule, ...] = (
 
 SCALING_RULES: tuple[WorkloadRule, ...] = (
     perf_without_namespace,
+    gitops_without_namespace,
     scale_to_zero_without_knative,
     metric_not_offered,
     replicas_never_reached,

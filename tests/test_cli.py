@@ -216,7 +216,7 @@ def test_prints_manifests_to_stdout_as_one_yaml_stream(
 
     assert (ran.status, ran.err) == (0, "")
     kinds = [manifest["kind"] for manifest in yaml.safe_load_all(ran.out)]
-    assert kinds == ["InferenceService", "ServingRuntime"]
+    assert kinds == ["ServingRuntime", "InferenceService"]
     assert not (tmp_path / "rendered").exists()
 
 

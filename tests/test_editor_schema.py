@@ -26,7 +26,9 @@ SCHEMAS = {
     **{target.name: schema.read(target.schema) for target in TARGETS.values()},
 }
 NOT_ONE_TO_ONE = {
+    "locked",  # from images.lock
     "folder",  # where the spec lies
+    "file",
     "target",  # a project is one target in one environment
     "targets",
     "environment",

@@ -42,6 +42,7 @@ FULL: dict[str, Any] = {
         "class_names": ["base class name", "other"],
         "requirements": ["base-requirement==1.0"],
         "files": ["base-file.txt"],
+        "size": "2Mi",
     },
     "storage": {"uri": "s3://base-uri/models", "secret": "base-secret"},
     "transforms": {
@@ -94,13 +95,38 @@ FULL: dict[str, Any] = {
         "service_account": "base-account",
         "image_pull_secrets": ["base-pull-secret"],
         "node_selector": {"base-node-key": "base-node-value"},
+        "tolerations": [
+            {
+                "key": "base-taint-key",
+                "operator": "Equal",
+                "value": "base-taint-value",
+                "effect": "NoSchedule",
+            }
+        ],
     },
+    "security": {"network_policy": {"allow_from": ["base-caller"]}},
     "images": {"registry": "base.registry/acme", "tag": "base-tag"},
     "perf": {
         "rate": 10,
         "duration": "44s",
         "warm_up": "4s",
         "slo": {"p50": "11ms", "p95": "22ms", "p99": "99ms"},
+    },
+    "gitops": {
+        "argo_cd": {
+            "repository": "https://base.repository/acme/serving.git",
+            "revision": "base-revision",
+            "path": "base-path",
+            "project": "base-argo-project",
+            "namespace": "base-argo-namespace",
+            "destination": {"server": "https://base.server"},
+            "plugin": {"spec": "base-specs/spec.yaml", "name": "base-plugin"},
+            "hydrate": {
+                "branch": "base/branch",
+                "path": "base-hydrated",
+                "staging_branch": "base/staging",
+            },
+        }
     },
     "accepted_warnings": {"torchserve/end-of-life": "base reason"},
     "targets": {
@@ -237,6 +263,10 @@ NEVER_ALONE = {
     "targets.torchserve.also_serves[]": "names a file: tests/test_rules.py",
     "targets.torchserve.archive.uri": "excludes what is rendered: tests/test_rules.py",
     "targets.torchserve.archive.sha256": "excludes what is rendered: tests/test_rules.py",
+    "gitops.argo_cd.destination.name": "excludes `server`: tests/test_argo_cd.py",
+    "gitops.argo_cd.plugin.spec": "names this very spec: tests/test_argo_cd_repository.py",
+    "gitops.argo_cd.clusters.*": "excludes `destination`: tests/test_argo_cd.py",
+    "gitops.argo_cd.clusters.*<key>": "likewise",
     "targets.torchserve.handler": "names a file: tests/test_rules.py",
     "targets.torchserve.names.images.torchserve": "of another platform: tests/test_rules.py",
     "targets.torchserve.settings.*": "read by a twin: tests/test_torchserve_config.py",

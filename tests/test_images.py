@@ -38,7 +38,7 @@ def test_a_transformer_runs_as_its_manifest_says(pods: Any) -> None:
     assert "--predictor_protocol=grpc-v2" in container.arguments
     assert (container.cpus, container.memory_bytes) == (0.5, 512 * 2**20)
     assert container.port(container.probe["httpGet"]["port"]) == 8080
-    assert container.user == ""  # the image's own
+    assert container.user == "65532:65532"  # as in the image
     assert container.grace_seconds == 30  # Kubernetes' own
 
 

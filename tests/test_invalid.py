@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from generator import image_rules
 from generator.cli import main
 from generator.rules import RULES
 from generator.targets import TARGETS
@@ -27,9 +28,12 @@ TOLD = re.compile(
 HELP = re.compile(r" = help: (.+)$", re.M)
 NOT_FROM_A_SPEC = {
     "compose/schema": "no text of a user's reaches a key of compose.yaml",
+    "images/not-locked": "takes a lock beside it: tests/test_image_lock.py",
+    "images/of-the-cluster": "takes a lock beside it: tests/test_image_lock.py",
     "json/syntax": "no text of a user's reaches JSON but through its encoder",
     "python/syntax": "users' files are held against Python by a rule of transforms",
     "config-pbtxt/syntax": "the rules on triton refuse earlier what this twin of Triton refuses",
+    "specs/application-used-twice": "takes two specs: tests/test_argo_cd_repository.py",
     "specs/name-used-twice": "takes two specs: tests of the command line",
     "yaml/too-large": "takes a file of a megabyte: tests/test_source.py",
 }
@@ -124,6 +128,7 @@ def told(name: str) -> list[tuple[str, str]]:
 def all_rules() -> set[str]:
     """The name of every rule: of functions in RULES, and of words in the code."""
     named = {**RULES} | {target.name: target.rules for target in TARGETS.values()}
+    named |= {image_rules.AREA: image_rules.RULES}
     # Of a rule that several targets adopt, the first one's example is enough.
     adopted = {rule.__wrapped__: area for area, rule in reversed(_wrapped(named))}
     functions = {

@@ -132,3 +132,14 @@ def test_a_file_out_of_all_proportion_is_refused(name: str, text: str, rule: str
     rules = [diagnostic.rule for diagnostic in linted(name, text.encode()).diagnostics]
 
     assert rule in rules if rule else rules is not None
+
+
+def test_a_name_longer_than_any_file_has_is_that_of_no_file() -> None:
+    long = "x" * 300 + ".yaml"
+    text = (
+        f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [{long}]\n"
+    )
+
+    assert [each.rule for each in linted("kustomization.yaml", text.encode()).diagnostics] == [
+        "kustomize/missing-file"
+    ]

@@ -167,6 +167,19 @@ def test_an_edited_rendered_file_is_refused(repository: Path, run_hooks: Commit)
     assert verdicts(ran) == {"gen validate": "Skipped", "gen render --check": "Failed"}
 
 
+def test_a_changed_team_file_has_its_specs_checked(repository: Path, run_hooks: Commit) -> None:
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "first")
+    team = "defaults_version: 1\nserving: {timeout: 7s}\n"
+    (repository / "serving-defaults.yaml").write_text(team)
+
+    ran = run_hooks()
+
+    assert ran.returncode == 1
+    assert verdicts(ran) == {"gen validate": "Passed", "gen render --check": "Failed"}
+    assert "+    timeout: 7" in ran.stdout
+
+
 def test_other_yaml_is_not_looked_at(repository: Path, run_hooks: Commit) -> None:
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "first")

@@ -125,6 +125,7 @@ def test_patterns_do_not_end_before_a_last_line_break(path: Path) -> None:
         "3.11",
         "s3://a",
         "https://a",
+        "https://a/b",
         "/a",
         "0123456789abcdef" * 4,
         "a.mar",

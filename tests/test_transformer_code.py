@@ -380,9 +380,11 @@ def test_a_line_of_the_user_takes_the_place_of_a_pin() -> None:
 def test_the_image_takes_every_file_by_name() -> None:
     files = ("class_names.json", "steps.py", "transformer.py", "transforms.py")
     template = "kserve/images/transformer/Dockerfile.j2"
+    values = {"files": files, "base_image": "docker.io/acme/python:3"}
 
-    text = render(Artefact(PurePosixPath("Dockerfile"), template, {"files": files})).text
+    text = render(Artefact(PurePosixPath("Dockerfile"), template, values)).text
 
+    assert "ARG BASE_IMAGE=docker.io/acme/python:3\nFROM ${BASE_IMAGE}\n" in text
     assert "COPY requirements.txt constraints.txt ./\n" in text
     assert "--constraint constraints.txt --requirement requirements.txt" in text
     assert "COPY class_names.json steps.py transformer.py transforms.py ./\n" in text

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from generator.diagnostics import Diagnostic, Rejected
-from generator.render import render
+from generator.planned import planned, rendered
 from generator.schema import project_schema, read
 from generator.source import load
 from generator.target import Program
@@ -89,6 +89,7 @@ OTHERS: dict[str, list[object]] = {
     "model.weights.path": ["models/mnist.pt"],
     "model.weights.convert": ["models/densenet161.py:renamed"],
     "model.version": [7],
+    "model.size": ["40Gi"],
     "model.class_names": [list("klmnopqrst")],
     "model.requirements": [["scipy==1.16.2"]],
     "model.files": [["models/coco_classes.json"]],
@@ -127,9 +128,13 @@ OTHERS: dict[str, list[object]] = {
     "kubernetes.service_account": ["models"],
     "kubernetes.image_pull_secrets": [["registry"]],
     "kubernetes.node_selector": [{"pool": "gpu"}],
+    "kubernetes.tolerations": [[{"key": "gpu", "operator": "Exists"}]],
+    "security.read_only_root": [False],
+    "security.network_policy.allow_from": [["clients"]],
     "images.registry": ["ghcr.io/elsewhere"],
     "images.tag": ["9.9"],
     "perf.rate": [33],
+    "gitops.argo_cd.repository": ["https://github.com/acme/serving.git"],
 }
 """Other values for each leaf; where several are given, one that has an effect is enough."""
 
@@ -155,6 +160,21 @@ NOT_TRIED = {
     "perf.duration": "with perf.rate: the load test as a whole",
     "perf.warm_up": "likewise",
     "perf.slo": "likewise",
+    **{
+        f"gitops.argo_cd.{key}": "tests/test_argo_cd.py"
+        for key in (
+            "revision",
+            "path",
+            "project",
+            "namespace",
+            "destination",
+            "clusters",
+            "automated",
+            "perf_hook",
+            "plugin",
+            "hydrate",
+        )
+    },
     "accepted_warnings": "what the rules say no more",
     "targets": "the targets themselves",
     "environments": "other layers of the same leaves",
@@ -219,9 +239,9 @@ def made(data: Mapping[str, Any]) -> object:
     except Rejected as rejected:
         return [_said(each) for each in rejected.diagnostics]
     files = {
-        str(artefact.path): render(artefact).text
+        str(file.path): file.text
         for each in deployments
-        for artefact in each.target.plan(each.project, each.options)
+        for file in rendered(planned(each.target, each.project, each.options), each.project)
     }
     bundles = []
     for each in deployments:

@@ -558,8 +558,12 @@ def test_refuses_liveness_of_another_port_than_a_stock_runtime_exposes() -> None
 
 
 KINDS = yaml.safe_load((ROOT / "tests" / "data" / "webhook_kinds.yaml").read_text(encoding="utf-8"))
-ELSEWHERE = ("seldon-core", "seldon-core-2")
-TOLD_ALONE = ("kubernetes/too-much-data", "kubernetes/name-given-twice")  # in test_webhook_kinds.py
+ELSEWHERE = ("seldon-core", "seldon-core-2", "pod-security")
+TOLD_ALONE = (
+    *("kubernetes/too-much-data", "kubernetes/name-given-twice"),  # in test_webhook_kinds.py
+    # in test_network_policy.py
+    *("kubernetes/policy-port-out-of-range", "kubernetes/policy-finds-no-pod"),
+)
 
 
 def test_every_rule_refuses_something() -> None:

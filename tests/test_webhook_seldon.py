@@ -306,6 +306,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         f"{PREDICTORS}[0].componentSpecs[1].pdbSpec.maxUnavailable: "
         "both `minAvailable` and `maxUnavailable` are given",
     ),
+    "two budgets of one deployment": (
+        {f"{POD} pdbSpec": {"maxUnavailable": 1}},
+        f"{PREDICTORS}[0].componentSpecs[1].pdbSpec: "
+        "a second budget of the pods that the first one selects already",
+    ),
     "two transports of nodes": (
         {f"{ROOT_UNIT} endpoint": {"type": "REST"}, f"{MODEL} endpoint": {"type": "GRPC"}},
         f"{INNER}.endpoint.type: Multiple endpoint.types found - can only have 1 type in graph",
@@ -602,6 +607,7 @@ WARNED = {  # what Seldon takes, and then passes over or writes itself
     "a server in small letters",
     "a service that Seldon calls by a hash",
     "two autoscalers",
+    "two budgets of one deployment",
     "replicas beside an autoscaler",
     "an autoscaler in an entry of its own",
     "a share of what nobody requests",

@@ -38,7 +38,7 @@ def _targets_completed(_context: object, _parameter: object, incomplete: str) ->
     return [name for name in TARGETS if name.startswith(incomplete)]
 
 
-def _environments_completed(
+def environments_completed(
     context: click.Context, _parameter: object, incomplete: str
 ) -> list[str]:
     """The environments of the specs that stand on the line so far."""
@@ -63,7 +63,7 @@ environment_option = click.option(
     multiple=True,
     metavar="NAME",
     help="Only this environment; repeatable.",
-    shell_complete=_environments_completed,
+    shell_complete=environments_completed,
 )
 format_option = click.option(
     "-f",
@@ -106,8 +106,9 @@ class _Gen(click.Group):
 def gen() -> None:
     """Render everything that deploys a PyTorch model from one YAML spec.
 
-    Exit status: 0 done; 1 a spec has errors, --check found drift, or verify a difference; 2 could
-    not run; 3 a bug in gen; 130 interrupted. NO_COLOR and FORCE_COLOR are honoured.
+    Exit status: 0 done; 1 a spec has errors, --check found drift, verify a difference, or diff a
+    change that needs attention; 2 could not run; 3 a bug in gen; 130 interrupted. NO_COLOR and
+    FORCE_COLOR are honoured.
     """
 
 
@@ -152,6 +153,7 @@ def build_specs(
             tally.add(use(outcome))
         except Rejected as rejected:
             reporter.result.check(spec.shown)
+            reporter.result.refuse(spec.shown, rejected.diagnostics)
             reporter.add(*rejected.diagnostics)
             tally.add(REFUSED)
         except CannotRun as error:

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from generator import reporting
+from generator.blackening import kept_of, values_of, without
 from generator.commands.common import DONE, REFUSED, files_completed
 from generator.diagnostics import CannotRun, Rejected
 
@@ -24,9 +25,10 @@ REPORT_SECONDS = 2.0
 def _completed(_context: object, parameter: object, incomplete: str) -> list[CompletionItem]:
     """The rules and fields that begin so; where there are none, it is left to the shell."""
     from generator.catalogue import all_documented
+    from generator.changes import attention
     from generator.explain.fields import every_field
 
-    known = [*all_documented(), *(field.path for field in every_field())]
+    known = [*all_documented(), *attention.named(), *(field.path for field in every_field())]
     named = [CompletionItem(name) for name in known if name.startswith(incomplete)]
     return named or files_completed(_context, parameter, incomplete)
 
@@ -60,7 +62,7 @@ def explain(what: str, paths: Sequence[str], output: str, as_json: bool) -> int:
     from generator.explain.asked import asked
     from generator.explain.fields import Field
 
-    meant = asked(what)
+    meant = _attention(what) or asked(what)
     try:
         if isinstance(meant, Documented):
             return _rule(meant, as_json)
@@ -87,15 +89,32 @@ class _Progress:
             reporting.show_step(text)
 
 
-def _print(lines: Iterable[str]) -> None:
+def _print(lines: Iterable[str], kept: Iterable[str] = ()) -> None:
+    """Lines without the values that are kept."""
     reporting.clear_progress()
     for line in lines:
-        click.echo(line)
+        click.echo(without(line, kept))
 
 
-def _print_json(told: dict[str, Any]) -> None:  # Any: JSON
+def _print_json(told: dict[str, Any], kept: Iterable[str] = ()) -> None:  # Any: JSON
     reporting.clear_progress()
-    click.echo(json.dumps(told, indent=2, default=str))
+    click.echo(without(json.dumps(told, indent=2, default=str), kept))
+
+
+def _kept(found: Iterable[Any]) -> list[str]:  # Any: InForce, which is imported when needed
+    """What looks like a credential among the values in force."""
+    return [value for force in found for value in values_of({force.path: force.value})]
+
+
+def _attention(what: str) -> Any:  # Any: Documented, which is imported when needed
+    """A reason for attention of gen diff, as a rule; None where it is something else."""
+    from generator.catalogue import Documented
+    from generator.changes import attention
+
+    if not what.startswith("attention/") or what not in attention.named():
+        return None
+    why = attention.named()[what]
+    return Documented(what, "attention", why, why, "a change, told by gen diff")
 
 
 def _rule(rule: Any, as_json: bool) -> int:  # Any: Documented, which is imported when needed
@@ -138,10 +157,11 @@ def _field(field: Any, paths: Sequence[str], output: PurePath, as_json: bool) ->
                     "otherwise": otherwise(field),
                 },
                 "values": [_with_paths(force, output) for force in found],
-            }
+            },
+            _kept(found),
         )
     else:
-        _print(told.values(field, found, output))
+        _print(told.values(field, found, output), _kept(found))
     return DONE
 
 
@@ -194,11 +214,11 @@ def _rendered(path: PurePath, line: int | None, paths: Sequence[str], as_json: b
     if as_json:
         lines = [dataclasses.asdict(found.lines[number - 1]) for number in here]
         whole = dataclasses.asdict(found) | {"path": str(path), "lines": lines}
-        _print_json({"rendered": whole})
+        _print_json({"rendered": whole}, kept_of(document))
     elif line is None:
-        _print(told.whole(found, path))
+        _print(told.whole(found, path), kept_of(document))
     else:
-        _print(told.line(found.lines[here[0] - 1], found, path))
+        _print(told.line(found.lines[here[0] - 1], found, path), kept_of(document))
     return DONE
 
 
@@ -214,13 +234,15 @@ def _read(path: PurePath) -> list[str] | None:
 
 def _refuse_not_rendered(path: PurePath, written: Sequence[str]) -> None:
     """Raise CannotRun for a file of gen's that no spec renders, and for a spec."""
-    from generator.specs import is_spec
+    from generator.specs import TEAM_FILE, is_spec
     from generator.write import RECORD
 
     if path.name == RECORD:
         raise CannotRun(
             f"{path} is gen's own list of what it has rendered; name a file of the list"
         )
+    if path.name == TEAM_FILE:
+        raise CannotRun(f"{path} holds defaults of specs; name a field, such as images.registry")
     if path.suffix in (".yaml", ".yml") and is_spec("\n".join(written).encode()):
         raise CannotRun(f"{path} is a spec; name a field of it, such as serving.batching")
 

@@ -51,6 +51,7 @@ def export(
     """
     try:
         from generator.export import export_bundle, record
+        from generator.export.size import over_size
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -74,6 +75,8 @@ def export(
             finally:
                 reporting.clear_progress()
             click.echo(f"{bundle}: exported")
+            if larger := over_size(deployment.project, bundle):
+                reporting.print_note(f"{bundle}: {larger}: raise that")
             made = record.read(bundle)
             if made and made.random_weights:
                 reporting.print_note(f"{bundle}: {RANDOM}")

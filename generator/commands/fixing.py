@@ -7,10 +7,14 @@ from functools import partial
 import click
 
 from generator.batch import Held, diagnosed
-from generator.diagnostics import CannotRun
+from generator.blackening import kept_of, shown_line
+from generator.credentials import kind
+from generator.diagnostics import CannotRun, Rejected
 from generator.fixes import Fixed, fixed, save
 from generator.inputs import STANDARD_INPUT
 from generator.reporting import Reporter
+from generator.secrecy import revealed
+from generator.source import load
 from generator.specs import Spec
 from generator.views import Selection
 
@@ -55,11 +59,23 @@ def _bring(spec: Spec, done: Fixed, *, diff: bool) -> None:
         save(spec, done)
 
 
+def _holds_a_credential(spec: Spec, done: Fixed) -> bool:
+    """Whether the fixed text does; of one that cannot be read, whether it looks so."""
+    try:
+        document = load(spec.shown, done.after, spec.folder)
+        return bool(revealed(document) or kept_of(document))
+    except Rejected:
+        return kind(done.after.decode("utf-8", "replace")) is not None
+
+
 def _print_diff(spec: Spec, done: Fixed) -> None:
     old, new = (text.decode("utf-8", "replace") for text in (done.before, done.after))
-    lines = difflib.unified_diff(
-        old.splitlines(True), new.splitlines(True), f"a/{spec.shown}", f"b/{spec.shown}"
-    )
+    names = f"a/{spec.shown}", f"b/{spec.shown}"
+    # Lines around a change would show a credential that the messages do not tell.
+    around = 0 if _holds_a_credential(spec, done) else 3
+    lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), *names, n=around)
     for line in lines:
+        if shown_line(line) != line:
+            line = f"{line[:1]}# a line that holds a credential\n"
         ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         click.echo(ended.encode(), nl=False)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -19,6 +20,7 @@ from generator.commands.common import (
 from generator.diagnostics import CannotRun
 from generator.lint import find, lint
 from generator.reporting import Reporter, counted, reported
+from generator.webhook_rules.nodes import Standard
 
 
 def _rules_completed(_context: object, _parameter: object, incomplete: str) -> list[str]:
@@ -62,6 +64,13 @@ def _rules_completed(_context: object, _parameter: object, incomplete: str) -> l
     help="Schemas of the cluster's own, made by gen crds.",
     shell_complete=files_completed,
 )
+@click.option(
+    "--pod-security",
+    "standard",
+    type=click.Choice(["baseline", "restricted"]),
+    help="Also what a namespace that enforces this Pod Security Standard would refuse. A Namespace"
+    " among the files that enforces one is heeded without it.",
+)
 def lint_files(
     paths: Sequence[str],
     form: str,
@@ -71,6 +80,7 @@ def lint_files(
     exclude: Sequence[str],
     releases: Sequence[str],
     crds: Path | None,
+    standard: Literal["baseline", "restricted"] | None,
 ) -> int:
     """Check manifests, config.pbtxt and config.properties that were written by hand.
 
@@ -82,7 +92,7 @@ def lint_files(
     _refuse_unknown(ignored)
     with reported(form, output_file, strict=strict) as reporter:
         cluster = kinds.cluster(releases, crds)
-        checked = _lint(reporter, paths, exclude, frozenset(ignored), cluster)
+        checked = _lint(reporter, paths, exclude, frozenset(ignored), cluster, standard or "")
     _print_summary(reporter, checked)
     return reporter.result.status
 
@@ -106,11 +116,12 @@ def _lint(
     exclude: Sequence[str],
     ignored: frozenset[str],
     cluster: kinds.Cluster,
+    standard: Standard,
 ) -> Counter[str]:
     """Lint what is named, and count what was looked at."""
     checked: Counter[str] = Counter()
     progress = partial(reporting.show_progress, noun="files")
-    for linted in lint(find(paths, exclude), cluster, progress):
+    for linted in lint(find(paths, exclude), cluster, standard, progress):
         reporting.clear_progress()
         if isinstance(linted, CannotRun):
             reporter.fail(linted)

@@ -8,14 +8,15 @@ from typing import Literal
 
 from generator.document import Document, Pointer
 from generator.explain.effects import Effect, Kind
-from generator.explain.fields import Field, children
-from generator.explain.leaves import Leaf, below, layered, made_by
+from generator.explain.fields import Field, children, schema_at
+from generator.explain.leaves import Leaf, below, default, layered, made_by
 from generator.explain.trial import Sheets, sheets
 from generator.problem import dotted
 from generator.schema import Schema
 from generator.views import Selection, View, views
 
-Origin = Literal["spec", "default", "left out"]
+Origin = Literal["spec", "team file", "images.lock", "begun", "default", "left out"]
+"""`begun`: a team file has it in a section that counts once the spec goes on with it."""
 Report = Callable[[str], None]
 """Told what is being looked at."""
 
@@ -38,7 +39,7 @@ class End:
 class InForce:
     """A value that holds for some targets of a spec, where it stands, and what it makes.
 
-    `place` is file, line and column, empty where the value does not stand in the spec; `views`
+    `place` is file, line and column, empty where the value stands in none; `views`
     names the targets, with their environments; `is_tried`: another value could be rendered.
     """
 
@@ -69,9 +70,10 @@ def in_force(field: Field, document: Document, report: Report) -> list[InForce]:
         report(dotted(leaf.pointer))
         made = () if children(field.schema) else _made(leaf, document, selection, before)
         ends = tuple(_ends(made or (), leaf.value, before))
-        place = placed(document, leaf.pointer) if leaf.is_given else ""
-        spec = document.place(()).text.path
-        told = (dotted(leaf.pointer), place, leaf.value, origin(leaf))
+        spec, said = document.place(()).text.path, origin(leaf, document)
+        place = placed(document, leaf.pointer) if leaf.is_given or said == "begun" else ""
+        value = _at(document.data, leaf.pointer) if said == "begun" else leaf.value
+        told = (dotted(leaf.pointer), place, value, said)
         result.append(InForce(spec, *told, tuple(names), ends, is_tried=made is not None))
     return result
 
@@ -108,11 +110,20 @@ def stands_in_spec(field: Field, document: Document) -> bool:
     )
 
 
-def origin(leaf: Leaf) -> Origin:
+def origin(leaf: Leaf, document: Document) -> Origin:
     """Where a leaf's value is from."""
     if leaf.is_given:
-        return "spec"
+        return "spec" if document.is_own(document.place(leaf.pointer)) else "team file"
+    if leaf.pointer in document.places and not document.is_own(document.place(leaf.pointer)):
+        return "begun" if _at(document.data, leaf.pointer) is not None else "left out"
     return "left out" if leaf.value is None else "default"
+
+
+def _at(data: object, pointer: Pointer) -> object:
+    """The value at a pointer through maps, None where there is none."""
+    for key in pointer:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
 
 
 def called(view: View) -> str:
@@ -135,10 +146,26 @@ def _leaves(field: Field, document: Document, view: View) -> Iterator[Leaf]:
         place = layered(pointer, document, view)
         if is_given:
             schema = field.schema
+            parts = list(_parts(pointer, value, field, document, view))
+            if len({(part.pointer[:-1], document.place(part.pointer).text) for part in parts}) > 1:
+                yield from parts  # of several layers or files
+                continue
             is_section = isinstance(value, dict) or _is_bare(pointer, field)
             yield Leaf(place, schema, value, is_section=is_section)
         elif _is_single(field.schema):
-            yield Leaf(place, field.schema, field.schema.get("default"), is_given=False)
+            value = default(field.schema, pointer, view)
+            yield Leaf(place, field.schema, value, is_given=False)
+
+
+def _parts(
+    pointer: Pointer, value: object, field: Field, document: Document, view: View
+) -> Iterator[Leaf]:
+    """The keys of a map of the user's own, of which one may be the team's and one the spec's."""
+    if isinstance(value, dict) and not children(field.schema):
+        for key, item in value.items():
+            schema = schema_at((*pointer, key))
+            place = layered((*pointer, key), document, view)
+            yield Leaf(place, schema or {}, item, is_section=isinstance(item, dict))
 
 
 def _is_of(field: Field, view: View) -> bool:

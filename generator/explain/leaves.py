@@ -10,9 +10,11 @@ from generator.explain.fields import children, schema_at
 from generator.explain.trial import REMOVED, Sheets, trial
 from generator.explain.variation import is_choice, others, samples
 from generator.schema import Schema
+from generator.startup import startup
 from generator.views import OVERRIDABLE, Selection, View
 
 MOST_TRIES = 8
+_STARTUP: Pointer = ("serving", "startup")
 _OF_NO_FILE = ("spec_version", "accepted_warnings", "environments", "targets")
 
 
@@ -150,11 +152,18 @@ def _left_out(
     elif value is None and not _is_map(schema):
         if schema.get("type") != "array":
             place = layered(pointer, document, view)
-            yield Leaf(place, schema, schema.get("default"), is_given=False)
+            yield Leaf(place, schema, default(schema, pointer, view), is_given=False)
     elif _is_map(schema) and (value is not None or not schema.get("required")):
         for name, child in children(schema).items():
             held = value.get(name) if isinstance(value, dict) else None
             yield from _left_out(child, held, (*pointer, name), document, view)
+
+
+def default(schema: Schema, pointer: Pointer, view: View) -> object:
+    """What counts where nothing is said: for the time to start, it may follow from the size."""
+    model = view.document.data.get("model")
+    size = model.get("size") if isinstance(model, dict) else None
+    return startup(size) if size and pointer == _STARTUP else schema.get("default")
 
 
 def _is_map(schema: Schema) -> bool:

@@ -6,10 +6,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from generator import source
+from generator import defaults, source
 from generator.diagnostics import CannotRun, Rejected
 from generator.document import Document
-from generator.specs import Spec, is_spec
+from generator.specs import TEAM_FILE, Spec, is_spec
 
 DEPTH = 3
 MOST_FILES = 1000
@@ -42,6 +42,8 @@ def _is_yaml(name: str) -> bool:
 
 
 def _is_spec(file: Path) -> bool:
+    if file.name == TEAM_FILE:
+        return False
     try:
         about = file.stat()
         if not stat.S_ISREG(about.st_mode) or about.st_size > source.MAX_BYTES:
@@ -53,7 +55,7 @@ def _is_spec(file: Path) -> bool:
 
 def loaded(spec: Spec) -> Document:
     """A spec that is asked for; raises Rejected or CannotRun."""
-    return source.load(spec.shown, spec.read(), spec.folder)
+    return defaults.load(spec.shown, spec.read(), spec.folder)
 
 
 def readable(specs: list[Spec]) -> Iterator[tuple[Spec, Document]]:

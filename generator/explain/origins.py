@@ -1,10 +1,13 @@
 """Which values of a spec made a rendered file, line by line."""
 
 import difflib
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from generator import image_lock, images
 from generator.document import Document
 from generator.explain.effects import Effect
 from generator.explain.ends import Origin, Report, origin, placed, stands_in, text_of
@@ -88,7 +91,23 @@ def origins(document: Document, key: Key, report: Report) -> Origins:
                 place = effect.line, effect.kind if effect.kind in ("path", "file") else ""
                 if effect.kind != "added":
                     causes.setdefault(place, []).append(_cause(leaf, effect, before, document))
+    for number, text in enumerate(sheet.lines, 1):
+        if _DIGEST.search(text):
+            causes.setdefault((number, ""), []).extend(_locked(text, document))
     return _told(sheet, causes)
+
+
+_DIGEST = re.compile(images.DIGEST.pattern)
+
+
+def _locked(line: str, document: Document) -> Iterator[Cause]:
+    """The entries of images.lock whose digests stand in a line."""
+    lock = image_lock.nearest(document.folder)
+    for image, digest in lock.digests.items() if lock else ():
+        name = image.rpartition("/")[2].partition(":")[0]
+        if lock and digest in line and (name in line or image.rpartition(":")[2] in line):
+            place = f"{os.path.relpath(lock.path)}:{image_lock.line_of(lock, image)}"
+            yield Cause(image, place, digest, "images.lock", is_direct=True)
 
 
 def _is_of(view: View, key: Key) -> bool:
@@ -101,7 +120,7 @@ def _cause(leaf: Leaf, effect: Effect, before: Sheets, document: Document) -> Ca
         dotted(leaf.pointer),
         placed(document, leaf.pointer) if leaf.is_given else "",
         None if isinstance(leaf.value, dict) else leaf.value,
-        origin(leaf),
+        origin(leaf, document),
         is_direct=not leaf.is_section and stands_in(leaf.value, text_of(effect, before)),
         is_section=leaf.is_section,
         by_hash=effect.kind == "hash",

@@ -91,15 +91,21 @@ def values(asked: Field, found: Iterable[InForce], root: PurePath) -> Iterator[s
     for force in found:
         yield ""
         where = f" ({', '.join(force.views)})"
-        if force.origin == "spec":
+        if force.place:
             value = "" if children(asked.schema) else _value(force.value)
             yield f"{force.place}: {force.path}{value}{where}"
+            if force.origin == "begun":
+                yield f"  {_BEGUN.format(force.spec)}"
+                continue
         elif force.origin == "default":
             yield f"{force.spec}: {force.path}{_value(force.value)} by default{where}"
         else:
             yield f"{force.spec}: {force.path} is left out{where}; a value would end up in"
         if not children(asked.schema):
             yield from _ends(force, root)
+
+
+_BEGUN = "does not count: {} says nothing of the section, which is only begun here"
 
 
 def _value(value: object) -> str:

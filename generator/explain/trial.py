@@ -11,8 +11,10 @@ from generator.artefact import Artefact
 from generator.diagnostics import Rejected
 from generator.document import Document, Pointer
 from generator.patches import patched
-from generator.render import TemplateError, render
-from generator.validate import Deployment, unjudged
+from generator.pinning import pinned
+from generator.planned import planned, rendered
+from generator.render import TemplateError
+from generator.validate import Deployment, unjudged, validate
 from generator.views import Selection
 
 _TRIPS = (
@@ -54,7 +56,18 @@ Sheets = Mapping[Key, Sheet]
 
 
 def sheets(document: Document, selection: Selection, template: str | None = None) -> Sheets:
-    """Every file of a spec, or of one template, whatever the rules say of it; raises Rejected."""
+    """Every file of a spec, or of one template, whatever the rules say of it.
+
+    Raises Rejected, also by a rule where without it nothing can be planned.
+    """
+    try:
+        return _all_sheets(document, selection, template)
+    except _TRIPS:
+        validate(document, selection)
+        raise  # no rule says why
+
+
+def _all_sheets(document: Document, selection: Selection, template: str | None) -> Sheets:
     found: dict[Key, Sheet] = {}
     for deployment in unjudged(document, selection):
         found |= _sheets(deployment, template)
@@ -70,7 +83,7 @@ def trial(
 ) -> Sheets | None:
     """`sheets` of a spec with one value changed, None where it cannot be rendered."""
     try:
-        return sheets(changed(document, pointer, value), selection, template)
+        return _all_sheets(changed(document, pointer, value), selection, template)
     except Rejected:
         return None
     except _TRIPS:  # of a spec that no rule has passed
@@ -79,14 +92,15 @@ def trial(
 
 def _sheets(deployment: Deployment, template: str | None) -> Sheets:
     project, target = deployment.project, deployment.target
-    artefacts = sorted(target.plan(project, deployment.options), key=lambda a: a.path)
+    artefacts = planned(target, project, deployment.options)
     patches = _patches(deployment)
     if not patches:  # which have to find the manifests that they change
         artefacts = [a for a in artefacts if template in (None, a.template)]
     at: Pointer = ("targets", target.name, "patches")
-    files, problems = patched([render(artefact) for artefact in artefacts], patches, at)
+    files, problems = patched(rendered(artefacts, project), patches, at)
     if problems:
         raise ValueError(problems[0].message)
+    files = pinned(files, patches, project.locked)
     found: dict[Key, Sheet] = {}
     for artefact, file in zip(artefacts, files, strict=True):
         key = _key(deployment, artefact, found)

@@ -22,6 +22,7 @@ model:
   arguments: {depth: 3}
   weights: {path: sample.pt}
   version: 1
+  size: 30Gi
   inputs: [{name: image, dtype: float32, shape: [N, 3, 32, 32]}]
   outputs: [{name: scores, dtype: float32, shape: [N, 3]}]
   class_names: [one, two, three]
@@ -67,12 +68,24 @@ kubernetes:
   service_account: models
   image_pull_secrets: [registry]
   node_selector: {pool: models}
+  tolerations: [{key: pool, operator: Equal, value: models, effect: NoSchedule}]
+security: {read_only_root: true}
 images: {registry: docker.io/sample, tag: "1.0"}
 perf:
   rate: 10
   duration: 60s
   warm_up: 10s
   slo: {p50: 10ms, p95: 40ms, p99: 50ms, success_ratio: 0.99}
+gitops:
+  argo_cd:
+    repository: https://github.com/sample/serving.git
+    revision: main
+    path: rendered
+    project: serving
+    namespace: argocd
+    destination: {server: https://kubernetes.default.svc}
+    automated: {prune: true, self_heal: true}
+    perf_hook: true
 targets:
   predictor: {transforms: {run_in: model}}
   seldon: {builder: docker}
@@ -90,6 +103,7 @@ _CHANGES = (
         ("deployment_mode: Knative", "deployment_mode: Standard"),
         ("platform: kserve", "platform: kubernetes"),
         ("builder: docker", "builder: s2i"),
+        ("destination: {server: https://kubernetes.default.svc}", "clusters: {pool: models}"),
     ),
     (
         ("run_in: component", "run_in: client"),
@@ -97,8 +111,14 @@ _CHANGES = (
             "[softmax, {top_k: 2}, class_name]",
             "[argmax, {custom: {function: class_names.py:read}}]",
         ),
+        ("  startup: 5m\n", ""),
         ("platform: kserve", "platform: docker"),
         ("builder: docker", "model_server: TRITON_SERVER"),
+        (
+            "{server: https://kubernetes.default.svc}",
+            "{name: models}\n    plugin: {spec: specs/sample.yaml, name: generator}\n"
+            "    hydrate: {branch: served, path: hydrated, staging_branch: next}",
+        ),
     ),
     (
         ("run_in: component", "run_in: server"),

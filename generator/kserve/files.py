@@ -1,11 +1,11 @@
 """The files that every target under KServe renders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from generator.artefact import Artefact, artefact
 from generator.kserve.exposure import TRANSFORMER
-from generator.planning import kustomization
+from generator.planning import PYTHON_IMAGE, kustomization
 from generator.project import Project
 from generator.storage import scheme
 from generator.transforms.component import (
@@ -14,14 +14,21 @@ from generator.transforms.component import (
     component_requirements,
 )
 from generator.transforms.files import transforms_files
+from generator.workload import pinned
 
 _SECRETS_WITH_A_SCRIPT = ("gs", "s3", "hf")
 
 
 def manifest_files(
-    service: Mapping[str, object], runtime: Mapping[str, object] | None
+    service: Mapping[str, object],
+    runtime: Mapping[str, object] | None,
+    budgets: Iterable[tuple[str, Mapping[str, object]]],
+    policies: Iterable[Artefact] = (),
 ) -> Iterator[Artefact]:
-    """manifests/: the InferenceService, and the runtime that it names where that is rendered."""
+    """manifests/: the InferenceService, the runtime that it names where that is rendered, budgets.
+
+    `budgets` are the values of each by the name of its manifest.
+    """
     resources = ["inferenceservice.yaml"]
     if runtime:
         resources.insert(0, "servingruntime.yaml")
@@ -29,6 +36,12 @@ def manifest_files(
         yield artefact("manifests/servingruntime.yaml", template, runtime)
     template = "kserve/manifests/inferenceservice.yaml.j2"
     yield artefact("manifests/inferenceservice.yaml", template, service)
+    for name, values in budgets:
+        resources.append(name)
+        yield artefact(f"manifests/{name}", "common/manifests/disruptionbudget.yaml.j2", values)
+    for policy in policies:
+        resources.append(policy.path.name)
+        yield policy
     yield kustomization("manifests", resources)
 
 
@@ -42,8 +55,11 @@ def transformer_files(project: Project, code: TransformerCode) -> Iterator[Artef
     yield artefact(f"{folder}/requirements.txt", "common/requirements.txt.j2", requirements)
     constraints = {"constraints": component_constraints(project)}
     yield artefact(f"{folder}/constraints.txt", f"{templates}/constraints.txt.j2", constraints)
-    files = {"files": sorted([*(file.path.name for file in beside), "transformer.py"])}
-    yield artefact(f"{folder}/Dockerfile", f"{templates}/Dockerfile.j2", files)
+    values = {
+        "base_image": pinned(project, PYTHON_IMAGE),
+        "files": sorted([*(file.path.name for file in beside), "transformer.py"]),
+    }
+    yield artefact(f"{folder}/Dockerfile", f"{templates}/Dockerfile.j2", values)
 
 
 def secret_kind(project: Project) -> str | None:

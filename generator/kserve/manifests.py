@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from generator.images import OCI
 from generator.kserve.exposure import TRANSFORMER, Exposure
+from generator.kserve.pods import PREDICTOR, TMP, replicas, selector
+from generator.pods import Folder, spread, tolerations
 from generator.project import Project
 from generator.resources import whole_seconds
 from generator.workload import (
@@ -12,6 +15,7 @@ from generator.workload import (
     deadline_seconds,
     labels,
     model_resources,
+    pinned,
     pod_labels,
     startup_failures,
 )
@@ -31,7 +35,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Predictor:
-    """What differs between servers: comments are lines without their #."""
+    """What differs between servers: comments are lines without their #.
+
+    `user_note` and `folders` are those of the container where no runtime beside it has them.
+    """
 
     runtime: str
     runtime_note: str
@@ -47,6 +54,8 @@ class Predictor:
     port_note: str = ""
     variables: Mapping[str, str] | None = None
     variables_note: str = ""
+    user_note: str = ""
+    folders: Sequence[Folder] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,9 @@ class Runtime:
     model_format: str = "pytorch"
     command: Sequence[str] = ()
     command_note: str = ""
+    variables: Mapping[str, str] | None = None
+    variables_note: str = ""
+    folders: Sequence[Folder] = (TMP,)
 
 
 def runtime_values(project: Project, exposure: Exposure, runtime: Runtime) -> dict[str, object]:
@@ -70,6 +82,7 @@ def runtime_values(project: Project, exposure: Exposure, runtime: Runtime) -> di
         "namespace": project.kubernetes.namespace,
         "labels": labels(project, exposure.service),
         "resources": model_resources(project.hardware),
+        "read_only_root": project.security.read_only_root,
         **vars(runtime),
         "metrics_port": str(runtime.metrics_port),
     }
@@ -93,7 +106,7 @@ def service_values(
         "deployment_mode": exposure.deployment_mode,
         "autoscaler_class": None if knative else ("hpa" if serving.autoscaling else "none"),
         "storage_secret": storage.secret,
-        "storage_uri": storage.bundle_uri,
+        "storage_uri": _pinned_uri(project, storage.bundle_uri),
         "progress_deadline": f"{deadline_seconds(project)}s" if knative else None,
         "replicas": serving.replicas,
         "autoscaling": serving.autoscaling,
@@ -101,24 +114,47 @@ def service_values(
         "service_account": kubernetes.service_account,
         "image_pull_secrets": kubernetes.image_pull_secrets,
         "node_selector": kubernetes.node_selector,
+        "tolerations": tolerations(project),
+        # Knative refuses topologySpreadConstraints unless the cluster turns a feature on.
+        "spread": None if knative else _spread(project, exposure, PREDICTOR),
+        "read_only_root": project.security.read_only_root,
         "predictor": predictor,
         "resources": model_resources(project.hardware),
         "startup_failures": startup_failures(project),
-        "transformer": transformer,
+        "transformer": transformer
+        and {
+            **transformer,
+            "spread": None if knative else _spread(project, exposure, TRANSFORMER),
+        },
     }
+
+
+def _spread(project: Project, exposure: Exposure, component: str) -> Mapping[str, str] | None:
+    return spread(replicas(project, component), selector(exposure, component))
+
+
+def _pinned_uri(project: Project, uri: str) -> str:
+    """Where the model lies; of one that is an image, with the digest that the lock has for it."""
+    if not uri.startswith(OCI):
+        return uri
+    scheme, separator, image = uri.partition("://")
+    return f"{scheme}{separator}{pinned(project, image)}"
+
+
+_TRANSFORMER_TMP = Folder("tmp", "/tmp", "256Mi", "For functions of the spec's own.")  # noqa: S108
 
 
 def transformer_values(
     project: Project, image: str, *, predictor_protocol: str | None
 ) -> dict[str, object]:
     """The transformer's part of the service."""
-    hardware = project.hardware.components.get(TRANSFORMER)
     return {
-        "replicas": (hardware and hardware.replicas) or project.serving.replicas,
-        "image": image,
+        "replicas": replicas(project, TRANSFORMER),
+        "image": pinned(project, image),
         "arguments": _transformer_arguments(project, predictor_protocol),
         "http_port": HTTP_PORT,
         "resources": component_resources(project, TRANSFORMER),
+        "folders": (_TRANSFORMER_TMP,),
     }
 
 

@@ -207,6 +207,7 @@ _SET_BY = {
     "serving.kserve.io/deploymentMode": "targets.{}.deployment_mode",
     "serving.kserve.io/autoscalerClass": "serving.autoscaling",
     "serving.kserve.io/storageSecretName": "storage.secret",
+    "serving.kserve.io/secretName": "storage.secret",
 }  # the annotations of inferenceservice.yaml.j2
 
 

@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Mapping
 
 from generator.kserve.exposure import Exposure
+from generator.kserve.pods import budgets
 from generator.project import Format, Project
-from generator.runbook import job_commands, load_test, selection
-from generator.storage import upload_commands
+from generator.runbook import applied, job_commands, load_test, selection
+from generator.storage import scheme, upload_commands
 from generator.workload import PERF, deadline_seconds, namespace_flag
 
 _EXPORT_NEEDS: Mapping[Format, str] = {
@@ -43,6 +44,11 @@ def runbook_values(
         "service_account": kubernetes.service_account,
         "image_pull_secrets": kubernetes.image_pull_secrets,
         "node_selector": kubernetes.node_selector,
+        "tolerations": kubernetes.tolerations,
+        # A claim is mounted, an image is a container: neither is downloaded.
+        "downloads": scheme(storage.bundle_uri) not in ("pvc", "oci"),
+        "from_hub": scheme(storage.bundle_uri) == "hf",
+        "budgets": len([*budgets(project, exposure)]),
         "progress_deadline": f"{deadline_seconds(project)} s",
         "wait": f"{deadline_seconds(project)}s",
         "export_needs": _EXPORT_NEEDS[project.export.format],
@@ -52,6 +58,7 @@ def runbook_values(
         ],
         "selection": selection(project),
         "bundle": bundle,
+        **applied(project),
         "upload": upload_commands(storage.bundle_uri, bundle, kubernetes.namespace),
         "has_transformer": exposure.has_transformer,
         "perf": load_test(project, job_commands(project, job)) if job else None,

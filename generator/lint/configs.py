@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePath, PurePosixPath
 
 from generator import manifests, model_config, model_config_rules, pbtxt, torchserve_config
+from generator.blackening import blackened
 from generator.diagnostics import Diagnostic, Span
 from generator.document import Text
 from generator.inputs import Input
@@ -62,9 +63,10 @@ def _in_text(
     text: Text, span: Span, refusal: pbtxt.Refusal | torchserve_config.Refusal
 ) -> Diagnostic:
     written, severity = text.line(span.line), refusal.severity
-    return Diagnostic(
+    found = Diagnostic(
         text.path, span, refusal.message, refusal.rule, refusal.hint, written, severity
     )
+    return blackened(found)
 
 
 def _word(text: Text, line: int, column: int) -> Span:

@@ -11,7 +11,13 @@ from generator.torchserve_config.values import table
 from generator.webhook_rules.partial import FILE_NAMES as KUSTOMIZATIONS
 
 Form = Literal[
-    "manifests", "config.pbtxt", "config.properties", "model-config.yaml", "spec", "other"
+    "manifests",
+    "config.pbtxt",
+    "config.properties",
+    "model-config.yaml",
+    "spec",
+    "team file",
+    "other",
 ]
 
 ARCHIVE_CONFIGS = ("model-config.yaml", "model_config.yaml")
@@ -45,6 +51,8 @@ def form_of(name: str, text: str) -> Form:
         return "other"  # of Helm's own: it has an apiVersion, and is no manifest
     if path.name in KUSTOMIZATIONS:
         return "manifests"
+    if path.name == specs.TEAM_FILE:
+        return "team file"
     if specs.is_spec(text.encode("utf-8", "replace")):
         return "spec"
     if _OF_MANIFEST.search(text) or path.suffix in (".yaml", ".yml"):

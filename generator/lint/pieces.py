@@ -4,8 +4,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePath, PurePosixPath
 
+from generator.blackening import blackened, kept_of_manifest
 from generator.diagnostics import Diagnostic, Related, Span
 from generator.document import Pointer, Text
 from generator.manifests import Manifest
@@ -23,6 +25,11 @@ class Piece:
     manifest: Manifest
     at: Pointer
     data: Mapping[str, object] = field(compare=False)
+
+    @cached_property
+    def kept(self) -> tuple[str, ...]:
+        """The values that no diagnostic tells."""
+        return kept_of_manifest(self.data)
 
     def span(self, pointer: Pointer, *, at_key: bool = False) -> Span:
         return self.manifest.span((*self.at, *pointer), at_key=at_key)
@@ -68,13 +75,14 @@ def told(piece: Piece, refusal: Refusal, all_pieces: Mapping[PurePosixPath, Piec
     """A refusal of a manifest as a diagnostic in its file."""
     text = piece.manifest.text
     span = piece.span(refusal.path, at_key=refusal.message.startswith("unknown field"))
-    related = []
+    related, kept = [], [*piece.kept]
     for file, path, message in refusal.related:
         other = piece if file is None else all_pieces[file]
         place = other.span(path)
         line = other.manifest.text.line(place.line)
+        kept += other.kept
         related.append(Related(other.manifest.text.path, place, message, line))
-    return Diagnostic(
+    found = Diagnostic(
         text.path,
         span,
         _message(refusal.message, text, span),
@@ -84,6 +92,7 @@ def told(piece: Piece, refusal: Refusal, all_pieces: Mapping[PurePosixPath, Piec
         refusal.severity,
         tuple(related),
     )
+    return blackened(found, kept)
 
 
 _QUOTE_IT = re.compile(r"quote it: `\".*\"`")

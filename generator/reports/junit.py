@@ -15,28 +15,37 @@ def report(result: Result) -> str:
     found: dict[str, list[Diagnostic]] = {path: [] for path in result.checked}
     for diagnostic in result.diagnostics:
         found.setdefault(diagnostic.path, []).append(diagnostic)
-    failed = sum(any(map(_is_error, diagnostics)) for diagnostics in found.values())
+    by_others = {
+        path: why
+        for path, why in result.refused.items()
+        if not any(map(_is_error, found.get(path, ())))
+    }
+    failed = len(by_others)
+    failed += sum(any(map(_is_error, diagnostics)) for diagnostics in found.values())
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f"<testsuites{_counts(NAME, len(found) + len(result.failures), failed, result.failures)}>",
-        *(_suite(path, diagnostics) for path, diagnostics in found.items()),
+        *(_suite(path, told, by_others.get(path, "")) for path, told in found.items()),
         *map(_could_not_run, result.failures),
         "</testsuites>",
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _suite(path: str, diagnostics: list[Diagnostic]) -> str:
+def _suite(path: str, diagnostics: list[Diagnostic], by_others: str) -> str:
+    """One file; `by_others` is what it fails by in a file that others share."""
     errors = [diagnostic for diagnostic in diagnostics if _is_error(diagnostic)]
     text = escape(in_xml("\n".join(map(told, diagnostics))), quote=False)
     if errors:
         message = f"{errors[0].span.line}: {errors[0].message}"
         kind = _attribute(errors[0].rule)
         inside = f"<failure message={_attribute(message)} type={kind}>{text}</failure>"
+    elif by_others:
+        inside = f"<failure message={_attribute(by_others)}>{text}</failure>"
     else:
         inside = f"<system-out>{text}</system-out>" if text else ""
     case = f"<testcase name={_attribute(path)} classname={_attribute(NAME)}>{inside}</testcase>"
-    return f"<testsuite{_counts(path, 1, bool(errors), [])}>{case}</testsuite>"
+    return f"<testsuite{_counts(path, 1, bool(errors or by_others), [])}>{case}</testsuite>"
 
 
 def _could_not_run(failure: str) -> str:

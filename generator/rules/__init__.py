@@ -1,6 +1,18 @@
 """Rules that hold for every target; a target's own stand in its package."""
 
-from generator.rules import cluster, export, model, perf, resources, serving, tensors, transforms
+from generator.rules import (
+    cluster,
+    credentials,
+    export,
+    gitops,
+    model,
+    perf,
+    placement,
+    resources,
+    serving,
+    tensors,
+    transforms,
+)
 from generator.target import Rule
 
 RULES: dict[str, tuple[Rule, ...]] = {
@@ -12,4 +24,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "serving": serving.RULES,
     "perf": perf.RULES,
     "cluster": cluster.RULES,
+    "placement": placement.RULES,
+    "credentials": credentials.RULES,
+    "gitops": gitops.RULES,
 }

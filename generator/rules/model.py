@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from generator.document import Pointer
 from generator.problem import Problem, says
 from generator.project import Project
+from generator.resources import amount
 from generator.target import Rule
 from generator.transforms.embedded import is_embedded
 
@@ -139,6 +140,51 @@ def class_names_do_not_match_output(project: Project) -> Iterator[Problem]:
         yield Problem(("model", "class_names"), message, hint, related=related)
 
 
+def size_too_small(project: Project) -> Iterator[Problem]:
+    """A number without a unit is a number of bytes: `size: 98` is ninety-eight of them.
+
+    The time to start would follow from a bundle that nobody has.
+    """
+    size = project.model.size
+    if size is not None and amount(size) < _LEAST_BYTES:
+        message = f"size {size} is {float(amount(size)):,.10g} bytes, less than any program has"
+        number = str(size).rstrip("mkKMi")
+        yield Problem(("model", "size"), message, f"write a larger unit: {number}Mi")
+
+
+def size_too_large(project: Project) -> Iterator[Problem]:
+    """A number of bytes that no storage holds is a slip, such as two numbers run together.
+
+    The time to start that follows from it is more than Kubernetes can count.
+    """
+    size = project.model.size
+    if size is not None and amount(size) > _MOST_BYTES:
+        message = f"size {size} is more than the {_MOST_BYTES // 2**40}Ti a bundle may have"
+        yield Problem(("model", "size"), message, "write the size of what gen export made")
+
+
+def larger_than_memory(project: Project) -> Iterator[Problem]:
+    """A model that does not fit into the container's memory ends with it, or is read over and over.
+
+    It can be meant: a program whose weights are mapped from the file needs only parts of it at a
+    time. Of a model on a GPU nothing is said.
+    """
+    size, hardware = project.model.size, project.hardware
+    if size is None or hardware.accelerator == "nvidia" or amount(size) > _MOST_BYTES:
+        return
+    limit = hardware.limits.memory or hardware.memory
+    if amount(size) > amount(limit):
+        at = ("limits", "memory") if hardware.limits.memory else ("memory",)
+        message = f"size {size} is more than the {limit} of memory that the server has"
+        related = (says(("hardware", *at), limit),)
+        hint = f"set hardware.{'.'.join(at)} to more than {size}"
+        yield Problem(("model", "size"), message, hint, "warning", related=related)
+
+
+_LEAST_BYTES = 1024
+_MOST_BYTES = 2**50  # Kubernetes counts the failures of a probe in 32 bits, which 2**57 would fill
+
+
 RULES: tuple[Rule, ...] = (
     source_and_program,
     program_with_parts_of_a_source,
@@ -149,4 +195,7 @@ RULES: tuple[Rule, ...] = (
     url_without_sha256,
     trace_of_free_sizes,
     class_names_do_not_match_output,
+    size_too_small,
+    size_too_large,
+    larger_than_memory,
 )

@@ -6,6 +6,8 @@ from generator.document import Pointer
 from generator.problem import Problem, says
 from generator.project import Project, ReplicaRange
 from generator.resources import seconds, whole_seconds
+from generator.startup import link_seconds, startup
+from generator.storage import scheme
 from generator.target import Rule
 
 
@@ -83,6 +85,26 @@ def not_whole_seconds(project: Project) -> Iterator[Problem]:
             yield Problem(("serving", key), message, f"write {whole_seconds(given)}s")
 
 
+def startup_shorter_than_download(project: Project) -> Iterator[Problem]:
+    """A replica that is still downloading when its time to start is over is started anew, for ever.
+
+    Counted with a link of one gigabit a second, with nothing beside the download. A node with a
+    faster one may do it in less: accept the warning there.
+    """
+    storage, size, given = project.storage, project.model.size, project.serving.startup
+    if not storage or size is None or scheme(storage.bundle_uri) not in _DOWNLOADED:
+        return
+    taken = link_seconds(size)
+    if seconds(given) < taken:
+        message = f"startup {given} is less than the {taken} s that {size} take at 1 Gbit/s"
+        hint = f"remove `startup`, and the size gives {startup(size)}; or raise it"
+        related = (says(("model", "size"), size),)
+        yield Problem(("serving", "startup"), message, hint, "warning", related=related)
+
+
+_DOWNLOADED = ("s3", "gs", "hf", "https")  # a claim is mounted, an image is pulled before
+
+
 RULES: tuple[Rule, ...] = (
     batching_without_batch_dimension,
     dynamic_off_with_its_settings,
@@ -90,4 +112,5 @@ RULES: tuple[Rule, ...] = (
     delay_over_timeout,
     replicas_reversed,
     not_whole_seconds,
+    startup_shorter_than_download,
 )

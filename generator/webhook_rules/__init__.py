@@ -25,6 +25,7 @@ from generator.webhook_rules import (
     llm_services,
     networks,
     objects,
+    pod_security,
     pods,
     prometheus,
     seldon,
@@ -34,7 +35,7 @@ from generator.webhook_rules import (
     seldon_silent,
     seldon_v2,
 )
-from generator.webhook_rules.nodes import Found, Node, Rendered, real
+from generator.webhook_rules.nodes import NEWEST, Found, Node, Release, Rendered, Standard, real
 from generator.webhook_rules.partial import patches
 
 Rule = Callable[[Rendered], Iterator[Found]]
@@ -57,6 +58,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "seldon-core-2": (*seldon_v2.RULES, *seldon_pipelines.RULES),
     "pods": (*pods.RULES, *containers.RULES),
+    "pod-security": pod_security.RULES,
     "kubernetes": (*objects.RULES, *autoscalers.RULES, *networks.RULES),
     "keda": keda.RULES,
     "argo-cd": argo_cd.RULES,
@@ -71,6 +73,8 @@ def refusals(
     files: Container[PurePosixPath] | None = None,
     *,
     whole: bool = True,
+    standard: Standard = "",
+    release: Release = NEWEST,
 ) -> Iterator[Found]:
     """Yield, rule by rule, in which file and what would be refused.
 
@@ -80,11 +84,13 @@ def refusals(
 
     Without `whole` they are manifests that somebody wrote by hand: what is not there may be in the
     cluster, and patches, which hold a part of a manifest, are left alone. What kustomizations name
-    is then looked for only where `files` are given.
+    is then looked for only where `files` are given. `standard` is the Pod Security Standard that
+    these are held to, beside the one that a Namespace among them enforces, as of a `release` of
+    Kubernetes.
     """
     if files is None:
         files = frozenset(real(path) for path in manifests) if whole else Anything()
-    rendered = Rendered(tuple(nodes(manifests, whole=whole)), files, whole)
+    rendered = Rendered(tuple(nodes(manifests, whole=whole)), files, whole, standard, release)
     for area, rules in RULES.items():
         for rule in rules:
             name = f"{area}/{rule.__name__.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""What the API server refuses of a Service or an Ingress.
+"""What the API server refuses of a Service, an Ingress or a NetworkPolicy.
 
 Of kubernetes, [core] and [networking] are pkg/apis/<name>/validation/validation.go.
 """
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.podlabels import pod_labels
 
 LAST_PORT = 65_535
 
@@ -104,6 +105,43 @@ def ingress_without_rules(rendered: Rendered) -> Iterator[Found]:
             yield spec.refused("neither `rules` nor `defaultBackend`", "add `rules`")
 
 
+def policy_port_out_of_range(rendered: Rendered) -> Iterator[Found]:
+    """A NetworkPolicy opens 1 to 65535, and a range of ports goes up [networking]."""
+    for policy in rendered.of_group("networking.k8s.io", "NetworkPolicy"):
+        for side in ("ingress", "egress"):
+            for rule in policy.at("spec", side).elements:
+                for entry in rule.at("ports").elements:
+                    yield from _out_of_range(entry)
+
+
+def _out_of_range(entry: Node) -> Iterator[Found]:
+    port, last = entry.at("port"), entry.at("endPort")
+    for each in (port, last):
+        if each.number is not None and not 1 <= each.number <= LAST_PORT:
+            text = f"{each.path[-1]} {each.number} is outside 1 to {LAST_PORT}"
+            yield each.refused(text, "write the port that a container listens on")
+    if last.given and port.number is None:
+        yield last.refused("endPort without a number as `port`", "write where the range begins")
+    elif last.number is not None and port.number is not None and last.number < port.number:
+        text = f"endPort {last.number} is below port {port.number}"
+        yield last.refused(text, "swap them", related=(port, f"port is {port.number}"))
+
+
+def policy_finds_no_pod(rendered: Rendered) -> Iterator[Found]:
+    """A NetworkPolicy whose labels no pod has protects nothing, and nobody says so.
+
+    Labels that an operator may put on pods beside those that are known here count as there.
+    """
+    if not rendered.whole:
+        return
+    for policy in rendered.of_group("networking.k8s.io", "NetworkPolicy"):
+        selector = policy.at("spec", "podSelector", "matchLabels")
+        wanted = {key: selector.at(key).text for key in selector.keys}
+        if not any(labels.may_have(wanted) for labels in pod_labels(rendered)):
+            told = ", ".join(f"{key}: {value}" for key, value in wanted.items())
+            yield selector.warned(f"no pod here has {told}", "write labels that pods have")
+
+
 def _services(rendered: Rendered) -> Iterator[Node]:
     return rendered.of_group("", "Service")
 
@@ -121,4 +159,6 @@ RULES = (
     ingress_path_not_absolute,
     ingress_backend_not_one,
     ingress_without_rules,
+    policy_port_out_of_range,
+    policy_finds_no_pod,
 )

@@ -4,12 +4,15 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 from generator.diagnostics import Severity, shown
 from generator.objectmeta import Refusal
 
 LONGEST = 150  # characters of a message
+Release = tuple[int, int]
+NEWEST: Release = (1, 10**6)
+Standard = Literal["", "baseline", "restricted"]  # of Pod Security, the empty one for none
 Found = tuple[PurePosixPath, Refusal]  # in which file, and what is wrong there
 
 
@@ -106,12 +109,15 @@ class Rendered:
     """The manifests of one deployment, and the paths of all its files.
 
     `whole`: nothing else stands in the cluster, as far as we can tell. Of manifests that somebody
-    lints by the piece that is not known; what they name may be there already.
+    lints by the piece that is not known; what they name may be there already. `pod_security` is the
+    Pod Security Standard that pods are held to, `release` that of Kubernetes.
     """
 
     manifests: tuple[Node, ...]
     files: Container[PurePosixPath]
     whole: bool = True
+    pod_security: Standard = ""
+    release: Release = NEWEST
 
     def of_kind(self, *kinds: str) -> Iterator[Node]:
         """The manifests of some kinds."""

@@ -138,6 +138,20 @@ def budget_given_twice(rendered: Rendered) -> Iterator[Found]:
                 yield most.refused(text, "keep one", related=(least, "the other limit"))
 
 
+def budgets_of_one_deployment(rendered: Rendered) -> Iterator[Found]:
+    """A budget of the operator's selects all pods of the deployment: createPdb [controller].
+
+    Kubernetes evicts no pod that two budgets select, so no node with one of them can be drained.
+    """
+    for deployment in rendered.of_kind("SeldonDeployment"):
+        pods = (pod for predictor in predictors_of(deployment) for pod in predictor.pods)
+        budgets = [pod.at("pdbSpec") for pod in pods if pod.at("pdbSpec").given]
+        for budget in budgets[1:]:
+            text = "a second budget of the pods that the first one selects already"
+            related = budgets[0], "this selects all pods of the deployment"
+            yield budget.warned(text, "keep one for the whole deployment", related)
+
+
 def _has_engine(predictor: Predictor) -> bool:
     """Whether the orchestrator stands in the first pod."""
     return not predictor.is_without_engine and not predictor.has_engine_of_its_own
@@ -162,4 +176,5 @@ RULES = (
     share_of_no_request,
     engine_replicas_without_pod,
     budget_given_twice,
+    budgets_of_one_deployment,
 )

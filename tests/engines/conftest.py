@@ -45,6 +45,18 @@ def kserve_engine(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
+def registry_program() -> Path:
+    """Debian's docker-registry."""
+    pytest.importorskip("dxf")
+    from registry_server import prepare  # needs dxf
+
+    try:
+        return prepare()
+    except EngineError as problem:
+        unavailable(problem)
+
+
+@pytest.fixture(scope="session")
 def write_model() -> Callable[[Path, Any, tuple[Any, ...], str], None]:
     """A function that adds a traced model with its configuration to a repository."""
     torch = pytest.importorskip("torch")

@@ -1,12 +1,14 @@
 """Find out what a module takes and returns, by running it with tensors of many shapes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from generator.export.inspection.attempts import Report
 from generator.export.inspection.naming import signature
 from generator.export.inspection.section import section
 from generator.export.inspection.subject import project_of
 from generator.export.module import load_module
+from generator.export.size import size_of_state
 from generator.export.users_code import own_modules
 from generator.project import Tensor
 
@@ -27,5 +29,6 @@ def inspect_model(
     """
     project = project_of(subject, arguments, weights)
     with own_modules():
-        found = signature(load_module(project), given, report)
-    return section(project.model, found)
+        module = load_module(project)
+        found = signature(module, given, report)
+    return section(replace(project.model, size=size_of_state(module)), found)

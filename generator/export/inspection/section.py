@@ -36,6 +36,8 @@ def _lines(model: Model, signature: Signature) -> Iterator[str]:
         yield f"  arguments: {quote_yaml(model.arguments)}"
     if model.weights:
         yield f"  weights: {quote_yaml({'path': model.weights.path})}"
+    if model.size:
+        yield f"  size: {model.size}"
     yield from (f"  # {remark}" for remark in signature.remarks)
     yield from _tensors("inputs: ", signature.inputs)
     yield from _tensors("outputs:", signature.outputs)

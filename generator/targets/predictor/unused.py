@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from generator.problem import Problem
-from generator.project import Hardware, Kubernetes, Project, Serving
+from generator.project import Hardware, Kubernetes, Project, Security, Serving
 from generator.target import TargetRule
 from generator.targets.predictor.options import Options
 from generator.unused import Idle, told
@@ -21,8 +21,10 @@ _IDLE = (
     *(Idle(("storage", key), *_NO_SERVER) for key in ("uri", "secret")),
     *(Idle(("serving", each.name), *_NO_SERVER) for each in fields(Serving)),
     *(Idle(("kubernetes", each.name), *_NO_SERVER) for each in fields(Kubernetes)),
-    *(Idle((section,), *_NO_SERVER) for section in ("images", "perf")),
+    *(Idle((section,), *_NO_SERVER) for section in ("images", "perf", "gitops")),
     *(Idle(("hardware", each.name), *_ANY_MACHINE) for each in fields(Hardware)),
+    *(Idle(("security", each.name), *_NO_SERVER) for each in fields(Security)),
+    Idle(("model", "size"), *_NO_SERVER),
     Idle(("model", "files"), "only a TorchServe handler of your own has files beside it"),
 )
 

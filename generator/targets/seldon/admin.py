@@ -8,6 +8,7 @@ from generator.storage import scheme
 from generator.targets.seldon.options import Options
 from generator.targets.seldon.service import Service
 from generator.targets.seldon.storage import RCLONE_SCHEMES, prefix
+from generator.workload import pinned
 
 REGISTER = "admin/register-torch-server.py"
 SECRET = "admin/storage-secret.sh"  # noqa: S105  a path
@@ -16,8 +17,11 @@ SECRET = "admin/storage-secret.sh"  # noqa: S105  a path
 def admin_files(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
     """admin/: scripts that keep no value of a secret, and change one key of a configmap."""
     if service.model_server == "TORCH_SERVER" and service.component("model").image:
-        name, _, tag = str(service.component("model").image).rpartition(":")
-        values: dict[str, object] = {"image": name, "tag": tag}
+        image = str(service.component("model").image)
+        name = image.rpartition(":")[0]
+        # The operator joins the two by a colon, whatever a version holds: the digest too.
+        version = pinned(project, image).removeprefix(f"{name}:")
+        values: dict[str, object] = {"image": name, "tag": version}
         yield artefact(REGISTER, f"seldon/{REGISTER}.j2", values, executable=True)
     storage = project.storage
     kind = scheme(storage.bundle_uri) if storage else ""

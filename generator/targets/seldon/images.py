@@ -14,7 +14,7 @@ from generator.targets.seldon.packages import (
     requirements,
 )
 from generator.targets.seldon.service import Component, Service
-from generator.workload import PERF, bundle_path
+from generator.workload import PERF, bundle_path, pinned
 
 MODEL = "model.pt"  # in the bundle, and where an image holds it
 _INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
@@ -43,7 +43,7 @@ def image_files(
         return
     values = {
         "role": component.role,
-        "base_image": base_image(options),
+        "base_image": pinned(project, base_image(options)),
         "constrained": bool(pins["constraints"]),
         "model": MODEL if _holds_model(service, component) else None,
         "has_torch": component.role == "model",
@@ -75,7 +75,8 @@ def build_script(project: Project, options: Options, service: Service) -> Iterat
     template = "common/scripts/build.sh.j2"
     if options.builder == "s2i" and service.components:
         template = "seldon/scripts/build.sh.j2"
-        values |= {"builder_image": builder_image(options), "perf": f"images/{PERF}"}
+        values["builder_image"] = pinned(project, builder_image(options))
+        values["perf"] = f"images/{PERF}"
     elif service.components:
         values["arguments"] = _INDEXES
     yield artefact("scripts/build.sh", template, values, executable=True)

@@ -1,10 +1,11 @@
 """What the load test of a SeldonDeployment sends, and where."""
 
 from generator import perf
+from generator.network import load_test_labels
 from generator.project import Project
 from generator.targets.seldon.callers import triton_names
 from generator.targets.seldon.service import DOOR_PORT, Service
-from generator.workload import PERF
+from generator.workload import PERF, pinned
 
 READY_PATH = "/ready"
 """Where the orchestrator answers 200 once the port of every node is open.
@@ -25,10 +26,10 @@ def load_test(project: Project, service: Service) -> perf.LoadTest:
         readiness_url=door + READY_PATH,
         request=_request(project, service),
         perf=project.perf,
-        image=service.images[PERF],
+        image=pinned(project, service.images[PERF]),
         timeout=project.serving.timeout,
         startup=project.serving.startup,
-        labels=project.kubernetes.labels,
+        labels=load_test_labels(project, service.name),
         image_pull_secrets=project.kubernetes.image_pull_secrets,
     )
 

@@ -1,8 +1,9 @@
 """The values of templates/seldon/manifests/seldondeployment.yaml.j2."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from generator.pods import Folder, spread, tolerations, unpacked
 from generator.project import Project, ReplicaRange
 from generator.resources import threads_per_instance, whole_seconds
 from generator.storage import scheme
@@ -15,6 +16,7 @@ from generator.targets.seldon.service import (
     ORCHESTRATOR,
     Component,
     Service,
+    is_triton,
 )
 from generator.targets.seldon.storage import ambient
 from generator.targets.triton import options as triton
@@ -26,6 +28,7 @@ from generator.workload import (
     deadline_seconds,
     labels,
     model_resources,
+    pinned,
     pod_labels,
     startup_failures,
 )
@@ -36,6 +39,10 @@ TRITON_USER = 1000  # triton-server, in its image
 # The wrapper takes 4 MiB over gRPC: seven images of 224 x 224 as float32 are more.
 _GRPC_BYTES = 64 * 2**20
 _DRAIN_SECONDS = 10  # the operator's own preStop, until all callers know that the pod ends
+# As under KServe; all other nodes write to /dev/shm, which every container has.
+_TMP = Folder("tmp", "/tmp", "1Gi", "The only folder that the server writes to.")  # noqa: S108
+SELDON_ID = "seldon-deployment-id"
+"""The label that the operator puts on every pod of a SeldonDeployment."""
 _WAITING_THREADS = 8  # of a worker: one runs the model, and probes are answered beside it
 
 
@@ -44,11 +51,13 @@ class Download:
     """An init container that copies the bundle into a pod, where the operator brings none.
 
     Without a secret `variables` tell rclone to use what the pod may do by its service account.
+    `size` is the most that the folder holds, where the spec says how large a bundle is.
     """
 
     uri: str
     secret: str | None
     variables: tuple[tuple[str, str], ...]
+    size: str | None
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,15 @@ class Container:
     variables: tuple[tuple[str, str], ...]
     arguments: tuple[str, ...] = ()
     has_model: bool = False
+    folders: tuple[Folder, ...] = ()
 
 
 @dataclass(frozen=True)
 class Pod:
     """A Deployment of the SeldonDeployment: one entry of componentSpecs.
 
-    `claim` is a claim that holds the bundle, and the folder in it.
+    `claim` is a claim that holds the bundle, and the folder in it; `spread` are the labels of the
+    pods that are spread over nodes. `has_budget`: its Deployment brings the budget of all pods.
     """
 
     name: str
@@ -84,6 +95,17 @@ class Pod:
     replicas: ReplicaRange
     download: Download | None = None
     claim: tuple[str, str] | None = None
+    spread: Mapping[str, str] | None = None
+    has_budget: bool = False
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """What its containers write to, each an emptyDir."""
+        return tuple(folder for container in self.containers for folder in container.folders)
+
+    @property
+    def has_volumes(self) -> bool:
+        return bool(self.download or self.claim or self.folders)
 
 
 def deployment_values(project: Project, options: Options, service: Service) -> dict[str, object]:
@@ -105,21 +127,22 @@ def deployment_values(project: Project, options: Options, service: Service) -> d
         "orchestrator": component_resources(project, ORCHESTRATOR),
         "graph": laid_out(nodes(project, service)),
         "model_folder": MODEL_FOLDER,
-        "pods": _pods(project, options, service),
+        "pods": pods(project, options, service),
         "autoscaling": serving.autoscaling,
         "service_account": kubernetes.service_account,
         "image_pull_secrets": kubernetes.image_pull_secrets,
         "node_selector": kubernetes.node_selector,
         "grace_seconds": _DRAIN_SECONDS + whole_seconds(serving.timeout),
-        "read_only": options.builder == "docker" and service.model_server == "container",
-        "rclone": RCLONE,
+        "tolerations": tolerations(project),
+        "read_only": project.security.read_only_root and is_shut(options),
+        "rclone": pinned(project, RCLONE),
         "user": TRITON_USER if service.model_server == "TRITON_SERVER" else USER,
         "probe_period_seconds": PROBE_PERIOD_SECONDS,
         "startup_failures": startup_failures(project),
     }
 
 
-def _pods(project: Project, options: Options, service: Service) -> list[Pod]:
+def pods(project: Project, options: Options, service: Service) -> list[Pod]:
     """The model's pod with the components that scale with it, and one for each that does not.
 
     The model's is the first: the orchestrator runs there, and calls the others over the network.
@@ -137,7 +160,25 @@ def _pods(project: Project, options: Options, service: Service) -> list[Pod]:
         download=_download(project, options, service),
         claim=_claim(service),
     )
-    return [first, *(Pod(each.name, (each,), replicas) for each, replicas in own)]
+    apart = [Pod(each.name, (each,), replicas) for each, replicas in own]
+    has_budget = any(pod.replicas.max > 1 for pod in (first, *apart))
+    return [
+        replace(pod, spread=_spread(service, pod), has_budget=has_budget and pod is first)
+        for pod in (first, *apart)
+    ]
+
+
+def _spread(service: Service, pod: Pod) -> Mapping[str, str] | None:
+    own = {SELDON_ID: service.name, "app.kubernetes.io/component": pod.name}
+    return spread(pod.replicas, own)
+
+
+def is_shut(options: Options) -> bool:
+    """Whether the containers run on a read-only root.
+
+    What a builder of s2i makes brings its own script, and a conda that writes beside itself.
+    """
+    return options.builder == "docker" or is_triton(options)
 
 
 def first_pod(project: Project, service: Service) -> str:
@@ -168,7 +209,7 @@ def _containers(project: Project, options: Options, service: Service) -> dict[st
         triton = service.model_server == "TRITON_SERVER"
         containers[name] = Container(
             name=name,
-            image=_image(options, service, component),
+            image=_image(project, options, service, component),
             http_port=HTTP_PORT + index,
             grpc_port=GRPC_PORT + index,
             metrics_port=METRICS_PORT + index,
@@ -180,15 +221,19 @@ def _containers(project: Project, options: Options, service: Service) -> dict[st
             variables=tuple(_variables(project, service, is_model=is_model)),
             arguments=_triton_arguments(service) if triton else (),
             has_model=is_model and service.model_server == "container" and bool(service.model_uri),
+            folders=(_TMP,) if triton else (),
         )
     return containers
 
 
-def _image(options: Options, service: Service, component: Component | None) -> str | None:
+def _image(
+    project: Project, options: Options, service: Service, component: Component | None
+) -> str | None:
     if component is None:
-        return f"{IMAGE}:{options.triton_version or triton.Options().runtime_version}"
+        version = options.triton_version or triton.Options().runtime_version
+        return pinned(project, f"{IMAGE}:{version}")
     registered = component.role == "model" and service.model_server == "TORCH_SERVER"
-    return None if registered else component.image
+    return None if registered or not component.image else pinned(project, component.image)
 
 
 def _variables(project: Project, service: Service, *, is_model: bool) -> Iterator[tuple[str, str]]:
@@ -222,9 +267,9 @@ def _download(project: Project, options: Options, service: Service) -> Download 
     uri, storage = service.model_uri, project.storage
     if service.model_server != "container" or not uri or not storage or scheme(uri) == "pvc":
         return None
-    return Download(
-        uri, storage.secret, () if storage.secret else ambient(project, options.rclone_remote)
-    )
+    variables = () if storage.secret else ambient(project, options.rclone_remote)
+    size = unpacked((project,)) if project.model.size else None
+    return Download(uri, storage.secret, variables, size)
 
 
 def _claim(service: Service) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from generator.artefact import Artefact, artefact
+from generator.network import policy_files
 from generator.planning import kustomization, load_test_files, load_test_values
 from generator.project import Project
 from generator.target import Bundle, Names, Program
@@ -14,6 +15,7 @@ from generator.targets.seldon.code import component_code
 from generator.targets.seldon.images import MODEL, build_script, image_files
 from generator.targets.seldon.load_test import load_test
 from generator.targets.seldon.manifests import deployment_values
+from generator.targets.seldon.network import open_to
 from generator.targets.seldon.options import Options
 from generator.targets.seldon.runbook import runbook_values
 from generator.targets.seldon.service import Component, Service, describe, is_triton
@@ -32,7 +34,7 @@ def plan(project: Project, options: Options) -> list[Artefact]:
         *(_repository(project, service) if is_triton(options) else ()),
         *(file for each in service.components for file in _image(project, options, service, each)),
         *caller_files(project, options, service),
-        *load_test_files(perf_values),
+        *load_test_files(project, perf_values),
         *(build_script(project, options, service) if service.images else ()),
         *admin_files(project, options, service),
         artefact("README.md", "seldon/README.md.j2", runbook),
@@ -62,7 +64,10 @@ def names(project: Project, options: Options) -> Names:
 def _manifests(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
     path = "manifests/seldondeployment.yaml"
     yield artefact(path, f"seldon/{path}.j2", deployment_values(project, options, service))
-    yield kustomization("manifests", ["seldondeployment.yaml"])
+    policies = policy_files(project, service.name, open_to(project, options, service))
+    yield from policies
+    names = [policy.path.name for policy in policies]
+    yield kustomization("manifests", ["seldondeployment.yaml", *names])
 
 
 def _repository(project: Project, service: Service) -> Iterator[Artefact]:

@@ -7,6 +7,7 @@ from generator import doors
 from generator.doors import Door
 from generator.project import Project
 from generator.runbook import (
+    applied,
     cluster_needs,
     job_commands,
     load_test,
@@ -58,6 +59,7 @@ def runbook_values(
         "selection": selection(project),
         "bundle": bundle,
         "upload": upload_commands(uri, bundle, service.namespace) if uri else (),
+        **applied(project),
         "wait_seconds": deadline_seconds(project),
         "doors": list(_doors(project, service)),
         "forward": (

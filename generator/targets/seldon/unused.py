@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from generator.problem import Problem
 from generator.project import Project
 from generator.target import TargetRule
+from generator.targets.seldon.manifests import is_shut
 from generator.targets.seldon.options import Options
 from generator.targets.seldon.packages import requirements
 from generator.targets.seldon.service import Service, describe, is_triton
@@ -20,6 +21,9 @@ def _idle(project: Project, options: Options) -> Iterator[Idle]:
     service = describe(project, options)
     if not is_triton(options):
         yield from _of_the_wrapper(project, options, service)
+    if not is_shut(options):
+        why = "what s2i builds writes to its own root"
+        yield Idle(("security", "read_only_root"), why, "remove it, or set builder: docker")
     if not service.takes_images:
         yield Idle(("transforms", "request_field"), "callers send tensors, no images")
     if not service.images:

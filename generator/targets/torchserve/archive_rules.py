@@ -7,6 +7,7 @@ from keyword import iskeyword
 from pathlib import Path, PurePosixPath
 
 from generator import model_source
+from generator.credentials import in_file
 from generator.document import Pointer
 from generator.problem import Problem, says
 from generator.project import Project
@@ -249,8 +250,21 @@ def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:
         yield Problem(at, f"there is no file `{archive.uri}`", "paths start at the spec's folder")
 
 
+def handler_holds_a_credential(project: Project, options: Options) -> Iterator[Problem]:
+    """The handler is copied into the archive, which everybody reads who reads the model's storage.
+
+    A Secret of the cluster reaches the code as a variable or a mounted file instead.
+    """
+    path, _, _ = (options.handler or "").partition(":")
+    for line, what in in_file(project.folder / path) if path else ():
+        message = f"line {line} of `{path}` holds {what}"
+        hint = "read it from a variable, which a Secret fills"
+        yield Problem((*_TARGET, "handler"), message, hint, "warning")
+
+
 RULES: tuple[TargetRule, ...] = (
     handler_unreadable,
+    handler_holds_a_credential,
     import_left_behind,
     handler_cannot_be_imported,
     files_of_one_name,

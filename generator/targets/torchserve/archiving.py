@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator
 
 from generator.artefact import Artefact, artefact
+from generator.pods import Folder, tolerations, unpacked
 from generator.project import Project
 from generator.render import render
 from generator.targets.torchserve.handler import archive_handler, model_files
 from generator.targets.torchserve.options import PrebuiltArchive
 from generator.targets.torchserve.service import Model, Service
-from generator.workload import labels
+from generator.workload import labels, pinned
 
 FOLDER = "/bundle"  # where the Job mounts the claim
 PROGRAM = "model.pt"  # the exported program, beside the code of its archive
@@ -37,18 +38,26 @@ def archiving_values(project: Project, service: Service) -> dict[str, object]:
     values: dict[str, object] = {
         "namespace": service.namespace,
         "labels": labels(project, service.name),
-        "image": service.base_image,
+        "image": pinned(project, service.base_image),
         "image_pull_secrets": project.kubernetes.image_pull_secrets,
         "node_selector": project.kubernetes.node_selector,
+        "tolerations": tolerations(project),
+        "folders": (_tmp(service),),
         "folder": FOLDER,
         "claim": claim,
         "sub_path": path.strip("/"),
         "archives": [_archive(model) for model in filter(is_made, service.models)],
     }
     code = [render(file).text for model in service.models for file in model_files(model)]
-    content = json.dumps([values, code], sort_keys=True)
+    content = json.dumps([values, code], sort_keys=True, default=vars)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return {"job_name": f"{service.name}-archive-{digest[:8]}", **values}
+
+
+def _tmp(service: Service) -> Folder:
+    size = unpacked(model.project for model in service.models)
+    why = "The archiver gathers the files of an archive here first."
+    return Folder("tmp", "/tmp", size, why)  # noqa: S108  no file of ours: a container's
 
 
 def archiving_files(values: dict[str, object]) -> Iterator[Artefact]:

@@ -29,6 +29,7 @@ from generator.targets.torchserve.asking import (
 from generator.targets.torchserve.options import Options, PrebuiltArchive
 from generator.targets.torchserve.service import Model, Service, describe
 from generator.targets.torchserve.standalone import image_requirements
+from generator.targets.torchserve.work import work_variables
 
 CONFIG = "config/config.properties"
 STORE = "model-store"
@@ -120,7 +121,11 @@ def _server(
 ) -> Iterator[torchserve.Server]:
     """TorchServe with the packages that an image of the project has beside its own."""
     on_kserve = service.platform == "kserve"
-    threads = {"OMP_NUM_THREADS": str(service.model.threads)}
+    variables = {"OMP_NUM_THREADS": str(service.model.threads)}
+    if on_kserve:
+        given = kserve.predictor(rendered).variables
+        # Folders of the container; the server has one of its own here.
+        variables = {name: given[name] for name in given if name not in work_variables()}
     with tempfile.TemporaryDirectory(prefix="requirements-") as name:
         own = Path(name) / "requirements.txt"
         wanted = () if on_kserve else image_requirements(service)
@@ -129,7 +134,7 @@ def _server(
             bundle / STORE,
             bundle / CONFIG,
             models=[model.name for model in service.models],
-            variables=kserve.predictor(rendered).variables if on_kserve else threads,
+            variables=variables,
             requirements=[own] if wanted else [],
             report=report,
             timeout_seconds=READY_SECONDS,

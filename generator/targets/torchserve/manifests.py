@@ -17,6 +17,8 @@ from generator.targets.torchserve.service import (
     Service,
 )
 from generator.targets.torchserve.start import start_command
+from generator.targets.torchserve.work import work_folder, work_variables
+from generator.workload import pinned
 
 MODELS = "/mnt/models"  # where KServe's storage initializer puts the bundle
 
@@ -26,17 +28,20 @@ def runtime_name(service: Service) -> str:
     return f"{service.name}-torchserve"
 
 
-def runtime(service: Service) -> Runtime:
+def runtime(project: Project, service: Service) -> Runtime:
     """TorchServe's own part of servingruntime.yaml."""
     return Runtime(
         name=runtime_name(service),
-        image=service.base_image,
+        image=pinned(project, service.base_image),
         arguments=(),
         command=start_command(MODELS),
         command_note="Not the image's entry point: that one outlives a server which has died.",
         metrics_port=METRICS_PORT,
         protocol_versions=("v1", "v2", "grpc-v1"),
         user_note="The image's own user, model-server.",
+        variables=work_variables(),
+        variables_note="All that TorchServe writes goes into one folder.",
+        folders=(work_folder(service),),
     )
 
 

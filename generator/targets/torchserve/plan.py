@@ -8,7 +8,10 @@ from generator import perf
 from generator.artefact import Artefact, artefact
 from generator.kserve.files import manifest_files, secret_kind, secret_script, transformer_files
 from generator.kserve.manifests import runtime_values
+from generator.kserve.network import policies
+from generator.kserve.pods import budgets
 from generator.kserve.runbook import runbook_values
+from generator.network import load_test_labels, policy_files
 from generator.planning import client_files, load_test_files, load_test_values, sample_bodies
 from generator.project import Project
 from generator.target import Archive, Bundle, Names, Prebuilt, Program
@@ -26,10 +29,18 @@ from generator.targets.torchserve.doors import EXPLANATIONS
 from generator.targets.torchserve.handler import archive_handler, model_files
 from generator.targets.torchserve.options import Options, PrebuiltArchive
 from generator.targets.torchserve.runbook import own_values
-from generator.targets.torchserve.service import TORCHSERVE, Model, Service, describe, exposure
+from generator.targets.torchserve.service import (
+    GRPC_PORT,
+    METRICS_PORT,
+    TORCHSERVE,
+    Model,
+    Service,
+    describe,
+    exposure,
+)
 from generator.targets.torchserve.standalone import standalone_files
 from generator.transforms.component import transformer_code
-from generator.workload import HTTP_PORT, PERF, image_content
+from generator.workload import HTTP_PORT, PERF, image_content, pinned
 
 CONFIG = "config/config.properties"
 
@@ -42,7 +53,7 @@ def plan(project: Project, options: Options) -> list[Artefact]:
     return [
         *_bundle_text(service),
         *_callers(project, service),
-        *load_test_files(perf_values, in_cluster=options.platform != "docker"),
+        *load_test_files(project, perf_values, in_cluster=options.platform != "docker"),
         *(
             _on_kserve(project, options, service, perf_values)
             if options.platform == "kserve"
@@ -130,10 +141,10 @@ def load_test(project: Project, service: Service) -> perf.LoadTest:
         if sends_tensors
         else perf.image_request(project, protocol),
         perf=project.perf,
-        image=service.images[PERF],
+        image=pinned(project, service.images[PERF]),
         timeout=project.serving.timeout,
         startup=project.serving.startup,
-        labels=project.kubernetes.labels,
+        labels=load_test_labels(project, service.name),
         image_pull_secrets=project.kubernetes.image_pull_secrets,
     )
 
@@ -173,9 +184,13 @@ def _on_kserve(
 ) -> Iterator[Artefact]:
     seen = exposure(project, options)
     assert seen is not None
+    grpc_port = GRPC_PORT if service.is_grpc else None
+    open_to = policies(project, seen, grpc_port=grpc_port, metrics_port=METRICS_PORT)
     yield from manifest_files(
         manifests.inference_service_values(project, service, seen),
-        runtime_values(project, seen, manifests.runtime(service)),
+        runtime_values(project, seen, manifests.runtime(project, service)),
+        budgets(project, seen),
+        policy_files(project, service.name, open_to),
     )
     if service.has_transformer or (service.model.takes != "tensors" and not service.is_grpc):
         values = _predict_values(project, options, service)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from generator.project import Project
 from generator.runbook import (
+    applied,
     cluster_needs,
     job_commands,
     load_test,
@@ -39,6 +40,7 @@ def alone_values(
         "project": project.name,
         "summary": _summary(service),
         "kubernetes": service.platform == "kubernetes",
+        "drains": service.platform == "kubernetes" and project.serving.replicas.max > 1,
         "service": service.name,
         "namespace": service.namespace,
         "namespace_flag": namespace_flag(service.namespace),
@@ -49,6 +51,7 @@ def alone_values(
         "once": list(_once(project, service)),
         "requirements": " ".join(map(shlex.quote, project.model.requirements)),
         "selection": selection(project),
+        **applied(project),
         "wait_seconds": deadline_seconds(project),
         "doors": list(doors(project, options, service)),
         "http_port": HTTP_PORT,

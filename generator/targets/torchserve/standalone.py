@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.artefact import Artefact, artefact
+from generator.network import Policy, load_test, named, policy_files
 from generator.planning import kustomization
+from generator.pods import budget, spread, tolerations
 from generator.project import Project, Quantity
 from generator.render import render
 from generator.resources import amount, whole_seconds
@@ -25,6 +27,7 @@ from generator.targets.torchserve.service import (
     Service,
 )
 from generator.targets.torchserve.start import start_command
+from generator.targets.torchserve.work import HOME, work_folder, work_variables
 from generator.workload import (
     HTTP_PORT,
     PERF,
@@ -34,16 +37,17 @@ from generator.workload import (
     labels,
     model_resources,
     namespace_flag,
+    pinned,
     pod_labels,
     startup_failures,
 )
 
-HOME = "/home/model-server"  # where the image has its config/ and model-store/
 IMAGE_FOLDER = f"images/{TORCHSERVE}"
 _LEAVE_SECONDS = 5  # until all nodes have taken a pod that ends out of its service
 _STOP_SECONDS = 30  # TorchServe's own end takes some 3 s
 _REPORT_SECONDS = 60  # beyond serving.startup, until a server counts as one that never gets ready
 _MEBIBYTE = 2**20
+_BUDGET = "disruptionbudget.yaml"
 
 
 def standalone_files(
@@ -93,7 +97,7 @@ def _image(project: Project, service: Service) -> Iterator[Artefact]:
     requirements = image_requirements(service)
     values = {
         "builder": "scripts/start.sh" if service.platform == "docker" else "scripts/build.sh",
-        "base_image": service.base_image,
+        "base_image": pinned(project, service.base_image),
         "requirements": requirements,
         "home": HOME,
         "ports": (HTTP_PORT, MANAGEMENT_PORT, METRICS_PORT, GRPC_PORT),
@@ -101,6 +105,7 @@ def _image(project: Project, service: Service) -> Iterator[Artefact]:
         "readiness_seconds": READINESS_SECONDS,
         "readiness": readiness_command(service),
         "start": start_command(HOME),
+        "variables": work_variables(),
     }
     path = f"{IMAGE_FOLDER}/Dockerfile"
     yield artefact(path, f"torchserve/{path}.j2", values)
@@ -123,6 +128,8 @@ def _compose(project: Project, service: Service, load_test: Mapping[str, Any] | 
         "bundle": f"../../{bundle_path(project)}",
         "cpus": _cpus(hardware.limits.cpu or hardware.cpu),
         "memory": _memory(hardware.limits.memory or hardware.memory),
+        "work": work_folder(service).path,
+        "read_only_root": project.security.read_only_root,
         "gpus": (hardware.gpus or 1) if hardware.accelerator == "nvidia" else None,
         "perf": load_test and _compose_load_test(service, load_test),
     }
@@ -133,7 +140,7 @@ def _compose(project: Project, service: Service, load_test: Mapping[str, Any] | 
 def _compose_load_test(service: Service, load_test: Mapping[str, Any]) -> dict[str, object]:
     return {
         "name": f"{service.name}-{PERF}",
-        "image": load_test["image"],
+        "image": service.images[PERF],
         "arguments": load_test["arguments"],
         "cpus": _cpus(load_test["cpus"]),
         "memory": _memory(load_test["memory"]),
@@ -240,10 +247,33 @@ def _manifests(project: Project, service: Service) -> Iterator[Artefact]:
     }
     if serving.autoscaling:
         own["hpa"] = {"autoscaling": serving.autoscaling, "replicas": serving.replicas}
+    allowed = budget(
+        project,
+        name=service.name,
+        labels=labels(project, service.name),
+        selector=_selector(service),
+        replicas=serving.replicas,
+    )
+    if allowed:
+        template = "common/manifests/disruptionbudget.yaml.j2"
+        yield artefact(f"manifests/{_BUDGET}", template, allowed)
     for name, values in own.items():
         path = f"manifests/{name}.yaml"
         yield artefact(path, f"torchserve/{path}.j2", {**shared, **values})
-    yield kustomization("manifests", [f"{name}.yaml" for name in own])
+    budgets = [_BUDGET] if allowed else []
+    policies = _policies(project, service)
+    yield from policies
+    others = [*budgets, *(policy.path.name for policy in policies)]
+    yield kustomization("manifests", [*(f"{name}.yaml" for name in own), *others])
+
+
+def _policies(project: Project, service: Service) -> list[Artefact]:
+    """Who may call the server; nobody the management API, for it asks nobody who they are."""
+    if project.security.network_policy is None:
+        return []
+    doors = (HTTP_PORT, GRPC_PORT)
+    callers = named(project, (*doors, METRICS_PORT)), *load_test(project, service.name, doors)
+    return policy_files(project, service.name, (Policy(service.name, _selector(service), callers),))
 
 
 def _selector(service: Service) -> dict[str, str]:
@@ -266,10 +296,14 @@ def _deployment_values(project: Project, service: Service) -> dict[str, object]:
         "service_account": kubernetes.service_account,
         "image_pull_secrets": kubernetes.image_pull_secrets,
         "node_selector": kubernetes.node_selector,
+        "tolerations": tolerations(project),
+        "spread": spread(serving.replicas, _selector(service)),
+        "read_only_root": project.security.read_only_root,
+        "folders": (work_folder(service),),
         "drain_seconds": drain,
         "grace_seconds": drain + _STOP_SECONDS,
         "home": HOME,
-        "image": service.images[TORCHSERVE],
+        "image": pinned(project, service.images[TORCHSERVE]),
         "threads": str(service.model.threads),
         "resources": model_resources(project.hardware),
         "readiness": readiness_command(service),

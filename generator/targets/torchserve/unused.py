@@ -41,6 +41,8 @@ def _of_the_platform(project: Project, options: Options) -> Iterator[Idle]:
         yield Idle(("serving", "autoscaling"), one, hint, must=True)
         for each in fields(Kubernetes):
             yield Idle(("kubernetes", each.name), "docker has no Kubernetes objects")
+        yield Idle(("gitops",), "docker has no Kubernetes objects")
+        yield Idle(("security", "network_policy"), "docker has no Kubernetes objects")
 
 
 def _of_the_handler(project: Project, options: Options) -> Iterator[Idle]:

@@ -1,11 +1,12 @@
 """What the load test of a service on Triton sends, and where."""
 
 from generator import perf
+from generator.network import load_test_labels
 from generator.project import Project
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import Service, tensor_names
 from generator.transforms.embedded import as_called, is_embedded
-from generator.workload import PERF
+from generator.workload import PERF, pinned
 
 
 def load_test(project: Project, options: Options, service: Service) -> perf.LoadTest:
@@ -19,10 +20,10 @@ def load_test(project: Project, options: Options, service: Service) -> perf.Load
         readiness_url=door + service.ready_path,
         request=_request(project, options, service),
         perf=project.perf,
-        image=service.images[PERF],
+        image=pinned(project, service.images[PERF]),
         timeout=project.serving.timeout,
         startup=project.serving.startup,
-        labels=project.kubernetes.labels,
+        labels=load_test_labels(project, service.name),
         image_pull_secrets=project.kubernetes.image_pull_secrets,
     )
 

@@ -1,5 +1,7 @@
 """The values of the Kubernetes manifests."""
 
+from dataclasses import replace
+
 from generator.kserve.exposure import TRANSFORMER, Exposure
 from generator.kserve.manifests import (
     Predictor,
@@ -8,15 +10,17 @@ from generator.kserve.manifests import (
     service_values,
     transformer_values,
 )
+from generator.kserve.pods import TMP
+from generator.pods import Folder, unpacked
 from generator.project import Project
 from generator.resources import threads_per_instance, whole_seconds
 from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
 from generator.targets.triton.service import (
     GRPC_PORT,
-    IMAGE,
     METRICS_PORT,
     Service,
+    server_image,
 )
 from generator.workload import HTTP_PORT
 
@@ -33,13 +37,23 @@ def runtime(project: Project, options: Options, service: Service) -> Runtime:
     """Triton's own part of servingruntime.yaml."""
     return Runtime(
         name=service.runtime,
-        image=f"{IMAGE}:{options.runtime_version}",
+        image=server_image(project, options),
         arguments=["tritonserver", *_runtime_arguments(project, service)],
         metrics_port=METRICS_PORT,
         model_format=LOADED[project.export.format].model_format,
         protocol_versions=("v2", "grpc-v2"),
-        user_note="Triton's image names no user to run as; 1000 is KServe's choice for it.",
+        user_note=_USER_NOTE,
+        folders=(_tmp(project),),
     )
+
+
+_USER_NOTE = "Triton's image names no user to run as; 1000 is KServe's choice for it."
+
+
+def _tmp(project: Project) -> Folder:
+    """Where Triton writes, with room for a compiled program that its backend unpacks there."""
+    is_unpacked = project.export.format == "aot_inductor"
+    return replace(TMP, size=unpacked([project])) if is_unpacked else TMP
 
 
 def _runtime_arguments(project: Project, service: Service) -> list[str]:
@@ -105,4 +119,6 @@ def _predictor(
         live=_live(service, exposure),
         ready=Probe(f"/v2/models/{service.model}/ready"),
         model_format=model_format,
+        user_note=_USER_NOTE,
+        folders=() if service.renders_runtime else (_tmp(project),),
     )

@@ -6,7 +6,10 @@ from generator.artefact import Artefact, artefact
 from generator.kserve.exposure import TRANSFORMER
 from generator.kserve.files import manifest_files, secret_kind, secret_script, transformer_files
 from generator.kserve.manifests import runtime_values
+from generator.kserve.network import policies
+from generator.kserve.pods import budgets
 from generator.kserve.runbook import runbook_values
+from generator.network import policy_files
 from generator.planning import client_files, load_test_files, load_test_values, sample_bodies
 from generator.project import Project
 from generator.target import Bundle, Names, Program
@@ -15,7 +18,15 @@ from generator.targets.triton.load_test import load_test
 from generator.targets.triton.options import Options
 from generator.targets.triton.repository import program_path, repository_files
 from generator.targets.triton.runbook import own_values
-from generator.targets.triton.service import Service, describe, exposure, tensor_names
+from generator.targets.triton.service import (
+    GRPC_PORT,
+    METRICS_PORT,
+    Service,
+    describe,
+    exposure,
+    is_resolved,
+    tensor_names,
+)
 from generator.transforms.component import transformer_code
 from generator.transforms.embedded import is_embedded
 from generator.workload import image_content
@@ -31,9 +42,9 @@ def plan(project: Project, options: Options) -> list[Artefact]:
         *_manifests(project, options, service),
         *repository_files(project, options),
         *_callers(project, options, service),
-        *load_test_files(perf_values),
+        *load_test_files(project, perf_values),
         *_scripts(service),
-        *_admin(project, options),
+        *_admin(project, options, service),
         _runbook(project, options, service, job),
     ]
 
@@ -58,7 +69,10 @@ def _manifests(project: Project, options: Options, service: Service) -> Iterator
     if service.renders_runtime:
         runtime = runtime_values(project, seen, manifests.runtime(project, options, service))
     values = manifests.inference_service_values(project, options, service, seen)
-    return manifest_files(values, runtime)
+    grpc_port = GRPC_PORT if service.predictor_is_grpc else None
+    open_to = policies(project, seen, grpc_port=grpc_port, metrics_port=METRICS_PORT)
+    allowed = policy_files(project, service.name, open_to)
+    return manifest_files(values, runtime, budgets(project, seen), allowed)
 
 
 def _callers(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
@@ -100,8 +114,8 @@ def _scripts(service: Service) -> Iterator[Artefact]:
         yield artefact("scripts/build.sh", "common/scripts/build.sh.j2", values, executable=True)
 
 
-def _admin(project: Project, options: Options) -> Iterator[Artefact]:
-    if options.deployment_mode == "Knative":
+def _admin(project: Project, options: Options, service: Service) -> Iterator[Artefact]:
+    if options.deployment_mode == "Knative" and not is_resolved(project, options, service):
         name = "knative-config-deployment.sh"
         yield artefact(f"admin/{name}", f"triton/admin/{name}.j2", executable=True)
     yield from secret_script(project)

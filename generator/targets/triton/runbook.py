@@ -9,7 +9,7 @@ from generator.kserve.runbook import image_calls, url_command
 from generator.project import Project
 from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
-from generator.targets.triton.service import IMAGE, Service, tensor_names
+from generator.targets.triton.service import IMAGE, Service, is_resolved, tensor_names
 from generator.transforms.client import client_requirements
 from generator.transforms.embedded import as_called, is_embedded
 
@@ -29,6 +29,7 @@ def own_values(
         "is_compiled": project.export.format == "aot_inductor",
         "runtime": service.runtime,
         "runtime_image": f"{IMAGE}:{options.runtime_version}",
+        "is_resolved": is_resolved(project, options, service),
         "doors": list(_doors(project, options, service)),
         "grpc": service.predictor_is_grpc and not service.has_transformer,
         "call": _call(project, service, exposure),

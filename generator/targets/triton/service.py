@@ -8,7 +8,7 @@ from generator.project import Project, Protocol
 from generator.targets.triton.formats import LOADED
 from generator.targets.triton.options import Options
 from generator.transforms.embedded import as_called
-from generator.workload import PERF, image_names
+from generator.workload import PERF, image_names, pinned
 
 GRPC_PORT = 9000  # KServe's choice for Triton: config/runtimes/kserve-tritonserver.yaml
 METRICS_PORT = 8002
@@ -76,6 +76,19 @@ def describe(project: Project, options: Options) -> Service:
         namespace=project.kubernetes.namespace,
         images=_images(project, options, has_transformer=has_transformer),
     )
+
+
+def server_image(project: Project, options: Options) -> str:
+    """Triton's image, pinned where a lock has it; the runtime that is rendered names it."""
+    return pinned(project, f"{IMAGE}:{options.runtime_version}")
+
+
+def is_resolved(project: Project, options: Options, service: Service) -> bool:
+    """Whether the server's image is named by its digest, so that Knative looks up no tag.
+
+    Source: digestResolver.Resolve in pkg/reconciler/revision/resolve.go of knative/serving.
+    """
+    return service.renders_runtime and "@" in server_image(project, options)
 
 
 def exposure(project: Project, options: Options) -> Exposure:
