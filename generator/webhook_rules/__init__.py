@@ -33,6 +33,7 @@ from generator.webhook_rules import (
     seldon_ports,
     seldon_scaling,
     seldon_silent,
+    seldon_units,
     seldon_v2,
 )
 from generator.webhook_rules.nodes import NEWEST, Found, Node, Release, Rendered, Standard, real
@@ -54,6 +55,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         *seldon.RULES,
         *seldon_scaling.RULES,
         *seldon_silent.RULES,
+        *seldon_units.RULES,
         *seldon_ports.RULES,
     ),
     "seldon-core-2": (*seldon_v2.RULES, *seldon_pipelines.RULES),
