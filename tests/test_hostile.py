@@ -265,6 +265,10 @@ NEVER_ALONE = {
     "targets.torchserve.archive.sha256": "excludes what is rendered: tests/test_rules.py",
     "gitops.argo_cd.destination.name": "excludes `server`: tests/test_argo_cd.py",
     "gitops.argo_cd.plugin.spec": "names this very spec: tests/test_argo_cd_repository.py",
+    **{
+        f"gitops.argo_cd.hydrate.{key}": "two of one name are refused: tests/invalid"
+        for key in ("branch", "staging_branch")
+    },
     "gitops.argo_cd.clusters.*": "excludes `destination`: tests/test_argo_cd.py",
     "gitops.argo_cd.clusters.*<key>": "likewise",
     "targets.torchserve.handler": "names a file: tests/test_rules.py",
