@@ -15,7 +15,10 @@ from generator.document import Document, Text
 from generator.passwords import OPTION, is_password, named, suggests_secret
 
 _VALUE = r"(?:[!&]\S+\s+)*(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|\[[^\]]*\]?|\{[^}]*\}?|[^\s\"'\[{].*)"
-_NAMED = re.compile(rf"([\"']?)(\w[\w./~-]*)\1\s*[:=]\s*{_VALUE}")
+_VALUE_HERE = re.compile(_VALUE)
+_NAME = re.compile(r"([\"']?)(\w[\w./~-]*)\1\s*[:=]\s*")
+_LONGEST = 4000  # characters of a line that is looked through; more are shown whole or not at all
+_SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential|auth|cookie", re.IGNORECASE)
 _VARIABLE = re.compile(
     rf"(?:name|path):\s*[\"']?([\w./~-]+)[\"']?\s*,\s*(?:[\"']?value[\"']?):\s*{_VALUE}"
 )
@@ -121,12 +124,12 @@ def _words(text: str) -> list[str]:
 
 def _in_line(line: str) -> tuple[str, list[str]]:
     """The line with stars for credentials and for values under such names, and these values."""
+    if len(line) > _LONGEST:
+        return "*" * len(line) if _SUSPICIOUS.search(line) else starred(line), []
     found = []
-    for match in _NAMED.finditer(line):
-        found += _held(match[2], match[3], line[: match.start()])
-        # A value that goes on to the end of the line may hold further keys.
-        if "{" in line or "," in line:
-            found += _further(match[3])
+    for match in _NAME.finditer(line):
+        if suggests_secret(match[2]) and (value := _VALUE_HERE.match(line, match.end())):
+            found += _held(match[2], value[1], line[: match.start()])
     for match in _VARIABLE.finditer(line):
         found += _held(match[1].rpartition("/")[2], match[2], line[: match.start()])
     for name, value in OPTION.findall(line):
@@ -138,14 +141,6 @@ def _in_line(line: str) -> tuple[str, list[str]]:
     for name, value in _IN_COMMENT.findall(comment[1]) if comment else ():
         found += [value] if is_password(name, value) else []
     return starred(without(line, found)), list(dict.fromkeys(found))
-
-
-def _further(text: str) -> list[str]:
-    found = []
-    for match in _NAMED.finditer(text):
-        found += _held(match[2], match[3], "{")
-        found += _further(match[3])
-    return found
 
 
 def _held(name: str, written: str, before: str) -> list[str]:
