@@ -69,6 +69,10 @@ HEAVY = (
     "tritonclient",
     "google.protobuf",
     "dxf",
+    # packages of other commands
+    "generator.changes",
+    "generator.live_cluster",
+    "generator.registry",
 )
 
 MODULES = {
