@@ -46,6 +46,17 @@ check: .venv/complete
 images: .venv/complete
 	.venv/bin/python tests/containers/images.py $(ARGS)
 
+## make bench    measure gen beside its floor, its neighbours and git: docs/performance.md
+# make bench ARGS='many --sizes 10000'
+.PHONY: bench
+bench: .venv/complete
+	.venv/bin/python -m benches $(ARGS)
+
+## make bench-peers  install the neighbours that PyPI and npm have, for make bench
+.PHONY: bench-peers
+bench-peers: .venv/complete
+	.venv/bin/python -m benches --install-peers
+
 ## make format   sort imports and lay out the code
 .PHONY: format
 format: .venv/complete

@@ -1,0 +1,1 @@
+"""How fast gen is: beside its floor, its neighbours, git, and another commit of itself."""
