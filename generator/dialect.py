@@ -5,14 +5,14 @@ Imports jsonschema, which takes longer than the rest of `kinds`: import this whe
 
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 from jsonschema import Draft7Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from generator.list_maps import doubled
+from generator.manifest_shapes import search
 from generator.objectmeta import Refusal
 
 TYPE_WORDS = {
@@ -50,7 +50,6 @@ LIMIT_WORDS = {
     "multipleOf": "{value} is not a multiple of {limit}",
     "uniqueItems": "an element stands twice in the list",
 }
-KEY_DEFAULTS = {"protocol": "TCP"}  # filled in before the keys of list elements are compared
 LONGEST_SHOWN = 60
 # Lists whose elements the validation of Kubernetes' own kinds tells apart by itself. In other ones
 # of these kinds only server-side apply refuses a key that stands twice:
@@ -130,38 +129,19 @@ def _required(
 def _pattern(
     validator: Validator, pattern: str, value: object, schema: Mapping[str, object]
 ) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not _compiled(pattern).search(value):
+    if isinstance(value, str) and not search(pattern)(value):
         words = FORMAT_WORDS.get(str(schema.get("format")))
         said = f"is not {words}" if words else f"does not match `{pattern}`"
         yield ValidationError(f"{_said(value)} {said}")
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern as Go reads it: `$` is never before a last line feed, and `\\d` is ASCII."""
-    return re.compile(re.sub(r"\$$", r"\\Z", pattern), re.ASCII)
-
-
 def _list_map_keys(
     validator: Validator, keys: list[str], value: object, schema: object
 ) -> Iterator[ValidationError]:
-    seen: dict[tuple[str, ...], int] = {}
-    for index, element in enumerate(value if isinstance(value, list) else ()):
-        if not isinstance(element, Mapping):
-            continue
-        held = [_key_value(element, key) for key in keys]
-        if None in held:
-            continue
-        first = seen.setdefault(tuple(map(repr, held)), index)
-        if first != index:
-            pairs = ", ".join(f"`{key}` {_said(one)}" for key, one in zip(keys, held, strict=True))
-            message = f"duplicate {pairs}, first at index {first}"
-            yield ValidationError(message, path=(index, keys[0]))
-
-
-def _key_value(element: Mapping[str, object], key: str) -> object:
-    held = element.get(key)
-    return KEY_DEFAULTS.get(key) if held in (None, "") else held
+    for index, first, held in doubled(value, keys):
+        pairs = ", ".join(f"`{key}` {_said(one)}" for key, one in zip(keys, held, strict=True))
+        message = f"duplicate {pairs}, first at index {first}"
+        yield ValidationError(message, path=(index, keys[0]))
 
 
 _Dialect = extend(

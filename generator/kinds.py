@@ -3,12 +3,14 @@
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from generator import manifest_shapes
 from generator.diagnostics import CannotRun
 from generator.objectmeta import Refusal, name_refusals
 from generator.releases import (
@@ -23,6 +25,8 @@ from generator.releases import (
     release,
     schema_files,
 )
+from generator.shapes import Dialect, Schema, Shape, Unsure, shape
+from generator.shipped import shipped
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -146,11 +150,35 @@ def _with_release(
 def _shape_refusals(
     value: Mapping[str, object], schema_file: Path, path: tuple[str | int, ...]
 ) -> Iterator[Refusal]:
+    if _shape(schema_file)(value):
+        return
     from generator.dialect import check  # jsonschema takes longer to import than all else here
 
     schema = _schema(schema_file)
     is_core = bool(schema.get("x-null-is-unset"))
     yield from check(_without_null(value, schema), _validator(schema_file), path, is_core=is_core)
+
+
+@cache
+def _shape(path: Path) -> Shape:
+    """What tells whether a manifest fits; it follows references only where a value stands.
+
+    Not in schemas that a user has, of which every definition is seen to be there.
+    """
+    is_ours = path.is_relative_to(shipped("schemas"))
+    return shape(_read(path) if is_ours else _schema(path), _dialect(path))
+
+
+@cache
+def _dialect(path: Path) -> Dialect:
+    def referred(reference: str) -> tuple[Schema, Dialect]:
+        pool, name = _pool(path, reference)
+        definitions = _read(pool).get("definitions")
+        if not isinstance(definitions, dict) or name not in definitions:
+            raise Unsure
+        return definitions[name], _dialect(pool)
+
+    return manifest_shapes.dialect(referred)
 
 
 @cache
@@ -185,11 +213,15 @@ def _link(node: object, path: Path) -> None:
         for key, held in node.items():
             reference = held.get("$ref") if isinstance(held, dict) else None
             if isinstance(reference, str):
-                file, _, name = reference.partition("#/definitions/")
-                pool = Path(normpath(path.parent / file)) if file else path
-                node[key] = _definition(pool, name)
+                node[key] = _definition(*_pool(path, reference))
             else:
                 _link(held, path)
+
+
+def _pool(path: Path, reference: str) -> tuple[Path, str]:
+    """The file that a reference in a file leads to, and the name of a definition there."""
+    file, _, name = reference.partition("#/definitions/")
+    return Path(normpath(path.parent / file)) if file else path, name
 
 
 @cache

@@ -1,11 +1,15 @@
 """Which releases there are schemas of, and which of them a cluster runs."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from generator import reads
 from generator.diagnostics import CannotRun
 from generator.shipped import shipped
 
@@ -43,8 +47,7 @@ class UnknownCluster(CannotRun):
         self.hint = hint
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """What a cluster runs: a release for every product, and a folder with kinds of its own."""
 
     releases: tuple[tuple[str, str], ...]
@@ -108,6 +111,7 @@ def own_kinds(folder: Path, called: str = "") -> Mapping[Kind, Path]:
 
     `called` is what the user calls the folder.
     """
+    reads.note_folder(folder)
     name = called or folder
     found = _kinds_in(folder) if folder.is_dir() else {}
     if not found:
@@ -145,8 +149,16 @@ def schema_files(cluster: Cluster) -> Mapping[Kind, Path]:
 
 def _kinds_in(folder: Path) -> dict[Kind, Path]:
     found = {}
-    for path in sorted(folder.glob("*_*_*.json")):
-        group, _, rest = path.stem.partition("_")
-        version, _, kind = rest.partition("_")
-        found[version if group == "core" else f"{group}/{version}", kind] = path
+    for name in sorted(_names_in(folder)):
+        if name.endswith(".json") and name.count("_") > 1:
+            group, version, kind = name.removesuffix(".json").split("_", maxsplit=2)
+            api_version = version if group == "core" else f"{group}/{version}"
+            found[api_version, kind] = folder / name
     return found
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # not there, or not to be read: as a glob has it
+        return []

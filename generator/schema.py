@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from generator.diagnostics import shown
 from generator.document import Document, Pointer
 from generator.problem import Problem, did_you_mean
+from generator.shapes import KEYWORDS, Dialect, Shape, Unsure, searcher, shape
 from generator.shipped import shipped
 
 PROJECT = "project.schema.json"
@@ -36,29 +38,50 @@ def problems(
 
     `also` are keys that can stand there besides the schema's, to name them in hints.
     """
-    yield from _problems(_validator(schema), document, at, also)
+    data: Any = document.data
+    for key in at:
+        data = data[key]
+    if not _shape(schema)(data):
+        yield from _problems(_validator(schema), data, document, at, also)
 
 
 def problems_in(schema: Schema, document: Document) -> Iterator[Problem]:
     """`problems` of a whole document by a schema that is in no file."""
-    yield from _problems(_made(schema), document)
+    if not shape(schema, _dialect(schema))(document.data):
+        yield from _problems(_made(schema), document.data, document)
 
 
 def _problems(
     validator: Any,  # Any: as _validator
+    data: object,
     document: Document,
     at: Pointer = (),
     also: Iterable[str] = (),
 ) -> Iterator[Problem]:
-    data: Any = document.data
-    for key in at:
-        data = data[key]
     leaves = [leaf for error in validator.iter_errors(data) for leaf in _leaves(error)]
     of_wrong_type = {tuple(leaf.absolute_path) for leaf in leaves if leaf.validator == "type"}
     for leaf in leaves:
         path = tuple(leaf.absolute_path)
         if leaf.validator == "type" or path not in of_wrong_type:
             yield _explained(leaf, document, (*at, *path), also if len(path) == 1 else ())
+
+
+@cache
+def _shape(schema: Path) -> Shape:
+    return shape(read(schema), _dialect(read(schema)))
+
+
+def _dialect(root: Schema) -> Dialect:
+    """How `_made` reads a schema, for the fast yes or no."""
+
+    def referred(reference: str) -> tuple[Schema, Dialect]:
+        file, _, name = str(reference).partition("#/definitions/")
+        named = read(project_schema()) if file == PROJECT else root
+        if file not in ("", PROJECT) or name not in named.get("definitions", {}):
+            raise Unsure
+        return named["definitions"][name], _dialect(named)
+
+    return Dialect(_is_integer, _search, referred, KEYWORDS)
 
 
 @cache
@@ -77,18 +100,19 @@ def _made(schema: Schema) -> Any:  # Any: as above
         "additionalProperties": _additional_properties,
         "required": _required,
     }
-    types = jsonschema.Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    types = jsonschema.Draft7Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _checker, instance: _is_integer(instance)
+    )
     exact = jsonschema.validators.extend(jsonschema.Draft7Validator, keywords, type_checker=types)
     return exact(schema, registry=registry)
 
 
-def _is_integer(_checker: Any, instance: object) -> bool:
+def _is_integer(instance: object) -> bool:
     """JSON Schema takes 1.0 for an integer, and rendered code would say 1.0."""
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 
 def _pattern(_validator: Any, pattern: str, instance: object, _schema: Schema) -> Iterator[Any]:
-    """ECMA's `$` ends the text; Python's also stands before a last newline."""
     import jsonschema
 
     if isinstance(instance, str) and not _matches(pattern, instance):
@@ -96,7 +120,11 @@ def _pattern(_validator: Any, pattern: str, instance: object, _schema: Schema) -
 
 
 def _matches(pattern: str, text: str) -> bool:
-    return bool(re.search(re.sub(r"\$$", r"\\Z", pattern), text))
+    return _search(pattern)(text) is not None
+
+
+_search = cache(searcher)
+"""What looks for a pattern as ECMA does, but with Python's classes."""
 
 
 def _additional_properties(
