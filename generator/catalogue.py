@@ -8,10 +8,11 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from generator import image_rules, model_config, model_config_rules, webhook_rules
 from generator.rules import RULES
@@ -22,8 +23,7 @@ from generator.torchserve_config import catalogue as properties
 _Rules = Mapping[str, tuple[Callable[..., Iterator[Any]], ...]]  # Any: each says its own problem
 
 
-@dataclass(frozen=True)
-class Documented:
+class Documented(Struct, frozen=True):
     """What a rule says: `summary` is its first sentence, `text` the paragraphs with it.
 
     `sources` are where its facts are from, as its module tells; `judges` is what it looks at.
@@ -78,7 +78,7 @@ def _all() -> Iterator[Documented]:
     yield from _of_functions(RULES, SPEC)
     yield from _of_functions({target.name: target.rules for target in TARGETS.values()}, SPEC)
     yield from _of_functions({image_rules.AREA: image_rules.RULES}, SPEC)
-    yield from _of_functions(webhook_rules.RULES, _MANIFESTS)
+    yield from _of_functions(webhook_rules.all_rules(), _MANIFESTS)
     yield from _of_functions({"config-pbtxt": model_config_rules.RULES}, _MODEL_CONFIG)
 
 

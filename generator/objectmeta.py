@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity, shown
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Where in a manifest, and what would be said of it.
 
     `rule` is the name of what refuses, area and all; a warning is taken, and then ineffective or
@@ -25,8 +25,7 @@ class Refusal:
     related: tuple[tuple[PurePosixPath | None, tuple[str | int, ...], str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Struct, frozen=True):
     """What a name may look like: apimachinery, pkg/util/validation/validation.go."""
 
     title: str
@@ -121,12 +120,12 @@ def name_refusals(manifest: Mapping[str, object]) -> Iterator[Refusal]:
     if isinstance(metadata, Mapping) and manifest.get("kind") not in KUSTOMIZE:
         yield from _own_names(metadata, _form_of_name(manifest))
     own = _without_templates(manifest)
-    for pointer in LABELS:
+    for pointer in _begun(own, LABELS):
         for path, labels in _maps(own, pointer, ()):
             for key, value in labels.items():
                 yield from _key(key, (*path, key))
                 yield from _text(value, LABEL_VALUE, (*path, key))
-    for pointer in ANNOTATIONS:
+    for pointer in _begun(own, ANNOTATIONS):
         for path, annotations in _maps(own, pointer, ()):
             for key in annotations:
                 yield from _key(key, (*path, key))
@@ -186,6 +185,19 @@ def _annotation_size(
             f"annotations of {size} bytes, the most is {MOST_ANNOTATION_BYTES}",
             "keep long text in a ConfigMap",
         )
+
+
+def _begun(
+    manifest: Mapping[str, object], pointers: tuple[tuple[str, ...], ...]
+) -> Iterator[tuple[str, ...]]:
+    """Those pointers that may lead anywhere: their first two keys do. Of most manifests few."""
+    for pointer in pointers:
+        held = manifest.get(pointer[0])
+        if isinstance(held, dict) and len(pointer) > 1:
+            if pointer[1] in held:
+                yield pointer
+        elif held is not None:
+            yield pointer
 
 
 def _maps(

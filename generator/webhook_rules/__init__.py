@@ -2,72 +2,91 @@
 
 Some mistakes nobody refuses: they do nothing, or wait for ever. A rule is a generator function
 over all manifests of one deployment, or of one run of the linter, listed in the RULES of its
-module.
+module, and the module in AREAS.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Container, Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import PurePosixPath
 
-from generator.webhook_rules import (
-    argo_cd,
-    autoscalers,
-    containers,
-    inference_graphs,
-    keda,
-    knative,
-    knative_services,
-    kserve,
-    kserve_multinode,
-    kserve_runtimes,
-    kserve_scaling,
-    kustomization,
-    llm_services,
-    networks,
-    objects,
-    pod_security,
-    pods,
-    prometheus,
-    seldon,
-    seldon_pipelines,
-    seldon_ports,
-    seldon_scaling,
-    seldon_silent,
-    seldon_units,
-    seldon_v2,
+from msgspec.structs import replace
+
+from generator.webhook_rules.nodes import (
+    NEWEST,
+    Found,
+    Node,
+    Release,
+    Rendered,
+    Rule,
+    Standard,
+    real,
 )
-from generator.webhook_rules.nodes import NEWEST, Found, Node, Release, Rendered, Standard, real
 from generator.webhook_rules.partial import patches
 
-Rule = Callable[[Rendered], Iterator[Found]]
+_KSERVE = ("InferenceService", "ServingRuntime", "ClusterServingRuntime")
+_WORKLOADS = ("Job", "CronJob", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
+_SELDON = ("SeldonDeployment",)
+_WITH_PODS = (*_WORKLOADS, *_KSERVE, *_SELDON, "Service")  # the last is also one of Knative's
+_ARGO_CD = (
+    "argocd.argoproj.io/sync-options",
+    "argocd.argoproj.io/compare-options",
+    "argocd.argoproj.io/sync-wave",
+    "argocd.argoproj.io/hook",
+    "argocd.argoproj.io/hook-delete-policy",
+)
+_ANY: tuple[str, ...] = ()
 
-RULES: Mapping[str, tuple[Rule, ...]] = {
-    "kserve": (
-        *kserve.RULES,
-        *kserve_scaling.RULES,
-        *kserve_runtimes.RULES,
-        *kserve_multinode.RULES,
-        *inference_graphs.RULES,
-        *llm_services.RULES,
-    ),
-    "knative": (*knative.RULES, *knative_services.RULES),
-    "seldon-core": (
-        *seldon.RULES,
-        *seldon_scaling.RULES,
-        *seldon_silent.RULES,
-        *seldon_units.RULES,
-        *seldon_ports.RULES,
-    ),
-    "seldon-core-2": (*seldon_v2.RULES, *seldon_pipelines.RULES),
-    "pods": (*pods.RULES, *containers.RULES),
-    "pod-security": pod_security.RULES,
-    "kubernetes": (*objects.RULES, *autoscalers.RULES, *networks.RULES),
-    "keda": keda.RULES,
-    "argo-cd": argo_cd.RULES,
-    "prometheus": prometheus.RULES,
-    "kustomize": kustomization.RULES,
+AREAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "kserve": {
+        "kserve": _KSERVE,
+        "kserve_scaling": _KSERVE,
+        "kserve_runtimes": _KSERVE,
+        "kserve_multinode": ("workerSpec",),
+        "inference_graphs": ("InferenceGraph",),
+        "llm_services": ("LLMInferenceService",),
+    },
+    "knative": {
+        "knative": ("InferenceService", "Service"),
+        "knative_services": ("Service",),
+    },
+    "seldon-core": {
+        "seldon": _SELDON,
+        "seldon_scaling": _SELDON,
+        "seldon_silent": _SELDON,
+        "seldon_units": _SELDON,
+        "seldon_ports": _SELDON,
+    },
+    "seldon-core-2": {
+        "seldon_v2": ("Model", "Server", "ServerConfig", "Experiment", "Pipeline"),
+        "seldon_pipelines": ("Pipeline",),
+    },
+    "pods": {"pods": _WITH_PODS, "containers": _WITH_PODS},
+    "pod-security": {"pod_security": _WITH_PODS},
+    "kubernetes": {
+        "objects": _ANY,
+        "autoscalers": ("HorizontalPodAutoscaler", "ScaledObject"),
+        "networks": ("Service", "Ingress", "NetworkPolicy"),
+    },
+    "keda": {"keda": ("ScaledObject", "ScaledJob")},
+    "argo-cd": {"argo_cd": ("Application", "ApplicationSet", *_ARGO_CD)},
+    "prometheus": {"prometheus": ("PrometheusRule", "ServiceMonitor", "PodMonitor")},
+    "kustomize": {"kustomization": _ANY},
 }
-"""All rules by the area that their names begin with."""
+"""The modules of rules by the area that the rules' names begin with.
+
+Each has the words, mostly kinds, without any of which it says nothing, and so is not imported.
+A rule may have further ones, in the ONLY_WITH of its module.
+"""
+
+
+@cache
+def all_rules() -> Mapping[str, tuple[Rule, ...]]:
+    """All rules by their area."""
+    return {
+        area: tuple(rule for module in modules for _, rule, _ in _rules(area, module))
+        for area, modules in AREAS.items()
+    }
 
 
 def refusals(
@@ -93,11 +112,32 @@ def refusals(
     if files is None:
         files = frozenset(real(path) for path in manifests) if whole else Anything()
     rendered = Rendered(tuple(nodes(manifests, whole=whole)), files, whole, standard, release)
-    for area, rules in RULES.items():
-        for rule in rules:
-            name = f"{area}/{rule.__name__.replace('_', '-')}"
-            for file, refusal in rule(rendered):
-                yield file, replace(refusal, rule=name)
+    for name, rule in _asked(rendered):
+        for file, refusal in rule(rendered):
+            yield file, replace(refusal, rule=name)
+
+
+def _asked(rendered: Rendered) -> Iterator[tuple[str, Rule]]:
+    """The rules, by name, that can say anything of manifests of these words."""
+    words = rendered.words
+    for area, modules in AREAS.items():
+        for module, needed in modules.items():
+            if needed and words.isdisjoint(needed):
+                continue
+            for name, rule, wanted in _rules(area, module):
+                if not wanted or not words.isdisjoint(wanted):
+                    yield name, rule
+
+
+@cache
+def _rules(area: str, module: str) -> tuple[tuple[str, Rule, tuple[str, ...]], ...]:
+    """Each rule of a module with its name and the words without any of which it says nothing."""
+    loaded = import_module(f"{__name__}.{module}")
+    words: Mapping[Rule, tuple[str, ...]] = getattr(loaded, "ONLY_WITH", {})
+    rules: tuple[Rule, ...] = loaded.RULES
+    return tuple(
+        (f"{area}/{rule.__name__.replace('_', '-')}", rule, words.get(rule, ())) for rule in rules
+    )
 
 
 class Anything(Container[PurePosixPath]):

@@ -4,10 +4,11 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from generator.objectmeta import LABEL
-from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.nodes import Found, Node, Rendered, Rule, twice
 from generator.webhook_rules.podspecs import all_of, pods
 
 LAST_PORT = 65_535
@@ -197,10 +198,11 @@ def privilege_forbidden_and_given(rendered: Rendered) -> Iterator[Found]:
                 yield kept.refused(text, "remove one of the two", related=related)
 
 
-def _probes(rendered: Rendered) -> Iterator[Node]:
-    for pod in pods(rendered):
-        for container in pod.containers:
-            yield from (container.at(name) for name in PROBES if container.at(name).given)
+@lru_cache(maxsize=2)  # every rule of probes asks for the same ones
+def _probes(rendered: Rendered) -> tuple[Node, ...]:
+    containers = [container for pod in pods(rendered) for container in pod.containers]
+    found = (container.at(name) for container in containers for name in PROBES)
+    return tuple(probe for probe in found if probe.given)
 
 
 def _over(own: Node, above: Node | None, key: str) -> Node:
@@ -234,3 +236,20 @@ RULES = (
     root_that_must_not_be,
     privilege_forbidden_and_given,
 )
+
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    mount_without_path: ("volumeMounts",),
+    probe_with_two_handlers: PROBES,
+    probe_without_handler: PROBES,
+    success_threshold_over_one: ("successThreshold",),
+    negative_probe_number: PROBES,
+    probe_of_unknown_port: PROBES,
+    port_out_of_range: ("ports",),
+    bad_port_name: ("ports",),
+    port_name_twice: ("ports",),
+    value_and_value_from: ("valueFrom",),
+    source_of_a_variable_not_one: ("valueFrom", "envFrom"),
+    root_that_must_not_be: ("runAsUser",),
+    privilege_forbidden_and_given: ("privileged",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

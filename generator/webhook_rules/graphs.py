@@ -1,8 +1,9 @@
 """Find the parts of a SeldonDeployment that several rules are about."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+
+from msgspec import Struct
 
 from generator.webhook_rules.nodes import Node, Rendered
 
@@ -13,8 +14,7 @@ NO_ENGINE = "seldon.io/no-engine"
 SEPARATE_ENGINE = "seldon.io/engine-separate-pod"
 
 
-@dataclass(frozen=True)
-class Predictor:
+class Predictor(Struct, frozen=True, dict=True):
     """A predictor of a SeldonDeployment; its graph's nodes are *units*, as Seldon calls them."""
 
     deployment: Node
@@ -72,8 +72,13 @@ class Predictor:
 
 def predictors(rendered: Rendered) -> Iterator[Predictor]:
     """The predictors of every SeldonDeployment."""
-    for deployment in rendered.of_kind("SeldonDeployment"):
-        yield from predictors_of(deployment)
+    return iter(_predictors(rendered))
+
+
+@lru_cache(maxsize=2)  # every rule of Seldon's asks for the same ones
+def _predictors(rendered: Rendered) -> tuple[Predictor, ...]:
+    found = rendered.of_kind("SeldonDeployment")
+    return tuple(each for deployment in found for each in predictors_of(deployment))
 
 
 def predictors_of(deployment: Node) -> Iterator[Predictor]:

@@ -3,15 +3,14 @@
 Source: pkg/apis/serving/k8s_validation.go of knative/serving, where nothing else is named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from generator.webhook_rules.nodes import Found, Node, Rendered
+from generator.webhook_rules.nodes import Found, Node, Rendered, Rule
 from generator.webhook_rules.services import (
     MAIN_CONTAINER,
     Component,
     components,
     knative_services,
-    runtime_of,
 )
 from generator.webhook_rules.stock_runtimes import WITHOUT_PORTS
 
@@ -26,7 +25,7 @@ def several_ports(rendered: Rendered) -> Iterator[Found]:
     """One port of all containers is exposed; a runtime's ports and its model's add up."""
     for component in _in_knative(rendered):
         seen: dict[int, Node] = {}
-        for port in _ports(component, rendered):
+        for port in _ports(component):
             number = port.at("containerPort").number
             others = sorted(seen.keys() - {number})
             if number is not None and others:
@@ -40,7 +39,7 @@ def several_ports(rendered: Rendered) -> Iterator[Found]:
 def port_name(rendered: Rendered) -> Iterator[Found]:
     """The name of the port tells Knative its protocol, and no other name is allowed."""
     for component in _in_knative(rendered):
-        for port in _ports(component, rendered):
+        for port in _ports(component):
             name = port.at("name").text
             if name and name not in PORT_NAMES:
                 text = f"port name `{name}` in Knative"
@@ -50,7 +49,7 @@ def port_name(rendered: Rendered) -> Iterator[Found]:
 def reserved_port(rendered: Rendered) -> Iterator[Found]:
     """Knative's own container listens on some ports of the pod."""
     for component in _in_knative(rendered):
-        for port in _ports(component, rendered):
+        for port in _ports(component):
             if port.at("containerPort").number in RESERVED_PORTS:
                 text = f"containerPort {port.at('containerPort').number} is reserved by Knative"
                 yield port.at("containerPort").refused(text, "use another port")
@@ -60,7 +59,7 @@ def reserved_variable(rendered: Rendered) -> Iterator[Found]:
     """Knative sets these variables itself, PORT in the container that serves."""
     for component in _in_knative(rendered):
         for container in component.containers:
-            serves = container in _serving(component, rendered)
+            serves = container in _serving(component)
             for variable in container.at("env").elements:
                 name = variable.at("name").text
                 if name in RESERVED_VARIABLES and (serves or name != "PORT"):
@@ -86,8 +85,8 @@ def liveness_of_another_port(rendered: Rendered) -> Iterator[Found]:
     Only where the cluster turns on multi-container-probing do newer releases keep the port (16572).
     """
     for component in _in_knative(rendered):
-        exposed = _exposed(component, rendered)
-        for port in _liveness_ports(component, rendered):
+        exposed = _exposed(component)
+        for port in _liveness_ports(component):
             if exposed and port.value not in exposed:
                 text = f"livenessProbe of port {port.value} is sent to {exposed[0]} in Knative"
                 hint = f"write `exec`, or `tcpSocket` with port {exposed[0]}"
@@ -98,9 +97,9 @@ def no_port_of_several_containers(rendered: Rendered) -> Iterator[Found]:
     """Of several containers one must name the port that takes the calls."""
     for component in _in_knative(rendered):
         containers = component.spec.at("containers")
-        whole = not component.models or runtime_of(component, rendered) is not None
+        whole = not component.models or component.runtime is not None
         beside = len(containers.elements) + (1 if component.models else 0)
-        if whole and beside > 1 and not any(_ports(component, rendered)):
+        if whole and beside > 1 and not any(_ports(component)):
             text = f"{beside} containers and no port in Knative"
             yield containers.refused(text, "add `ports` to the container that serves")
 
@@ -108,8 +107,8 @@ def no_port_of_several_containers(rendered: Rendered) -> Iterator[Found]:
 def volume_not_mounted(rendered: Rendered) -> Iterator[Found]:
     """A volume that no container mounts is refused."""
     for component in _in_knative(rendered):
-        runtime = runtime_of(component, rendered)
-        written = [*_containers(component, rendered), *component.containers]
+        runtime = component.runtime
+        written = [*_containers(component), *component.containers]
         mounted = {m.at("name").text for c in written for m in c.at("volumeMounts").elements}
         for volume in component.spec.at("volumes").elements:
             name = volume.at("name").text
@@ -126,7 +125,7 @@ def grpc_without_h2c(rendered: Rendered) -> Iterator[Found]:
     for component in _in_knative(rendered):
         protocols = [model.at("protocolVersion") for model in component.models]
         for protocol in (p for p in protocols if p.text.startswith("grpc")):
-            ports = tuple(_ports(component, rendered))
+            ports = tuple(_ports(component))
             if ports and all(port.at("name").text in ("", "http1") for port in ports):
                 text = f"protocolVersion {protocol.text} on a port that is not named `h2c`"
                 related = protocol, "the model speaks gRPC"
@@ -138,42 +137,42 @@ def _in_knative(rendered: Rendered) -> Iterator[Component]:
     yield from knative_services(rendered)
 
 
-def _exposed(component: Component, rendered: Rendered) -> tuple[int, str] | None:
+def _exposed(component: Component) -> tuple[int, str] | None:
     """Number and name of the port that takes calls; nothing where it may be out of sight."""
     number, name = DEFAULT_PORT
-    for port in _ports(component, rendered):
+    for port in _ports(component):
         return port.at("containerPort").number or number, port.at("name").text or name
     named = [model.at("runtime").text for model in component.models]
-    seen = runtime_of(component, rendered) is not None
+    seen = component.runtime is not None
     return DEFAULT_PORT if seen or set(named) <= {*WITHOUT_PORTS} else None
 
 
-def _liveness_ports(component: Component, rendered: Rendered) -> Iterator[Node]:
+def _liveness_ports(component: Component) -> Iterator[Node]:
     """The ports of the liveness probes that Knative rewrites."""
-    for container in _serving(component, rendered):
+    for container in _serving(component):
         for handler in ("httpGet", "tcpSocket"):
             port = container.at("livenessProbe", handler, "port")
             if port.given:
                 yield port
 
 
-def _serving(component: Component, rendered: Rendered) -> tuple[Node, ...]:
+def _serving(component: Component) -> tuple[Node, ...]:
     """What is written of the container that serves: the one with a port, else the main one."""
-    written = tuple(_containers(component, rendered))
+    written = tuple(_containers(component))
     named = tuple(one for one in written if one.at("name").text in ("", MAIN_CONTAINER))
     main = written if len(written) == 1 else named
     return tuple(one for one in written if one not in main and one.at("ports").elements) or main
 
 
-def _ports(component: Component, rendered: Rendered) -> Iterator[Node]:
+def _ports(component: Component) -> Iterator[Node]:
     """The ports of a component's pod, its runtime's first."""
-    for container in _containers(component, rendered):
+    for container in _containers(component):
         yield from container.at("ports").elements
 
 
-def _containers(component: Component, rendered: Rendered) -> Iterator[Node]:
+def _containers(component: Component) -> Iterator[Node]:
     """What is written of the containers of a component's pod, by its runtime first."""
-    runtime = runtime_of(component, rendered)
+    runtime = component.runtime
     yield from runtime.at("spec", "containers").elements if runtime else ()
     yield from component.models
     yield from component.spec.at("containers").elements
@@ -190,3 +189,11 @@ RULES = (
     volume_not_mounted,
     grpc_without_h2c,
 )
+
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    reserved_variable: RESERVED_VARIABLES,
+    reserved_container: (RESERVED_CONTAINER,),
+    liveness_of_another_port: ("livenessProbe",),
+    volume_not_mounted: ("volumes",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

@@ -8,12 +8,12 @@ where nothing refused it.
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from generator.diagnostics import Severity
 from generator.problem import did_you_mean
 from generator.webhook_rules.kserve_runtimes import PROTOCOLS
-from generator.webhook_rules.nodes import Found, Node, Rendered
+from generator.webhook_rules.nodes import Found, Node, Rendered, Rule
 from generator.webhook_rules.services import (
     FRAMEWORKS,
     KSERVE,
@@ -23,7 +23,6 @@ from generator.webhook_rules.services import (
     components,
     inference_services,
     main_container,
-    runtime_of,
     runtimes,
 )
 
@@ -295,7 +294,7 @@ def grpc_port_unnamed(rendered: Rendered) -> Iterator[Found]:
     whose name holds `grpc` or `h2c`.
     """
     for component in components(rendered):
-        runtime = runtime_of(component, rendered)
+        runtime = component.runtime
         for model in component.models:
             base = main_container(runtime) if runtime else None
             ports = model.at("ports") if model.at("ports").elements else None
@@ -351,3 +350,17 @@ RULES = (
     confidential_without_storage,
     grpc_port_unnamed,
 )
+
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    storage_given_twice: ("storageUris",),
+    storage_in_collocated_transformer: (COLLOCATED_TRANSFORMER,),
+    blocked_variable: ("PYTHONPATH",),
+    path_of_storage_uris: ("storageUris",),
+    storage_uris_apart: ("storageUris",),
+    unknown_protocol_variable: ("PROTOCOL",),
+    logger_without_mode: ("logger",),
+    logger_storage_incomplete: ("logger",),
+    framework_field_rewritten: FRAMEWORKS[1:],
+    confidential_without_storage: ("confidential",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

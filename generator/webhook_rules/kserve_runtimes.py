@@ -5,13 +5,14 @@ pkg/webhook/admission/servingruntime/servingruntime_webhook.go and [stock] confi
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from generator.problem import did_you_mean
 from generator.webhook_rules.nodes import (
     Found,
     Node,
     Rendered,
+    Rule,
     name_of,
     namespace_of,
     side_by_side,
@@ -21,7 +22,6 @@ from generator.webhook_rules.services import (
     annotation,
     components,
     names,
-    runtime_of,
     runtimes,
 )
 from generator.webhook_rules.stock_runtimes import NOT_AUTOMATIC, STOCK, Stock
@@ -37,7 +37,7 @@ def runtime_not_rendered(rendered: Rendered) -> Iterator[Found]:
     for component in components(rendered):
         for model in component.models:
             runtime = model.at("runtime")
-            if known and runtime.text and runtime_of(component, rendered) is None:
+            if known and runtime.text and component.runtime is None:
                 others = " and ".join(map(_full_name, known))
                 wanted = _full_name(component.service, runtime.text)
                 text = f"no runtime {wanted} is rendered, only {others}"
@@ -64,7 +64,7 @@ def runtime_not_used(rendered: Rendered) -> Iterator[Found]:
 def runtime_disabled(rendered: Rendered) -> Iterator[Found]:
     """KServe refuses a service whose runtime is disabled [controller]."""
     for component in components(rendered):
-        runtime = runtime_of(component, rendered)
+        runtime = component.runtime
         if runtime and runtime.at("spec", "disabled").value is True:
             text = f"runtime {_full_name(runtime)} is disabled"
             user = component.service.at("metadata", "name")
@@ -112,10 +112,10 @@ def misspelt_stock_runtime(rendered: Rendered) -> Iterator[Found]:
     own = {name_of(runtime) for runtime in runtimes(rendered)}
     for _, model in _models(rendered):
         name = model.at("runtime").text
-        near = difflib.get_close_matches(name, STOCK, n=1, cutoff=SHORTEST_SLIP)
-        if name in STOCK or name in own or not near:
+        if name in STOCK or name in own:
             continue
-        if not name.startswith(near[0]) and not name.endswith(near[0]):
+        near = difflib.get_close_matches(name, STOCK, n=1, cutoff=SHORTEST_SLIP)
+        if near and not name.startswith(near[0]) and not name.endswith(near[0]):
             text = f"KServe ships no runtime `{name}`"
             yield model.at("runtime").warned(text, f"did you mean `{near[0]}`?")
 
@@ -266,7 +266,7 @@ def _models(rendered: Rendered) -> Iterator[tuple[Component, Node]]:
 def _models_with_runtime(rendered: Rendered) -> Iterator[tuple[Node, Node]]:
     """The models whose runtime is rendered, each with it."""
     for component in components(rendered):
-        runtime = runtime_of(component, rendered)
+        runtime = component.runtime
         if runtime:
             yield from ((model, runtime) for model in component.models)
 
@@ -300,3 +300,10 @@ RULES = (
     priorities_differ,
     priority_of_two_runtimes,
 )
+
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    runtime_disabled: ("disabled",),
+    priorities_differ: ("priority",),
+    priority_of_two_runtimes: ("priority",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

@@ -7,11 +7,12 @@ pkg/controller/v1beta1/inferenceservice/reconcilers/hpa; [ran] was tried against
 where nothing refused it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from generator.resources import amount
-from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.nodes import Found, Node, Rendered, Rule, twice
 from generator.webhook_rules.services import (
+    KSERVE,
     MODES,
     Component,
     annotation,
@@ -325,3 +326,23 @@ RULES = (
     utilization_outside_percent,
     metric_without_query,
 )
+
+_AUTOSCALER = (f"{KSERVE}/autoscalerClass",)
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    canary_outside_percent: ("canaryTrafficPercent",),
+    canary_without_knative: ("canaryTrafficPercent",),
+    canaries_over_the_stable: ("canary",),
+    unknown_autoscaler: _AUTOSCALER,
+    autoscaler_without_standard: _AUTOSCALER,
+    metric_of_another_autoscaler: ("scaleMetric",),
+    target_over_percent: ("scaleTarget",),
+    target_below_one: ("scaleTarget",),
+    strategy_without_standard: ("deploymentStrategy",),
+    metrics_source_of_another_autoscaler: ("autoScaling",),
+    metric_without_its_source: ("autoScaling",),
+    target_of_another_type: ("autoScaling",),
+    target_without_its_value: ("autoScaling",),
+    utilization_outside_percent: ("autoScaling",),
+    metric_without_query: ("autoScaling",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

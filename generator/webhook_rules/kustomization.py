@@ -4,10 +4,12 @@ Source: the reference of kustomize, https://kubectl.docs.kubernetes.io/reference
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import PurePosixPath
 
 from generator.webhook_rules.nodes import Found, Node, Rendered, real, twice
 from generator.webhook_rules.partial import beside, is_kustomization
-from generator.webhook_rules.services import RUNTIMES, components, runtime_of
+from generator.webhook_rules.services import RUNTIMES, components
 
 SUFFIXES = (".yaml", ".yml", ".json")
 GENERATORS = ("configMapGenerator", "secretGenerator")
@@ -35,12 +37,13 @@ def missing_file(rendered: Rendered) -> Iterator[Found]:
 def unlisted_manifest(rendered: Rendered) -> Iterator[Found]:
     """A manifest that its kustomization does not name is never applied."""
     for kustomization in _kustomizations(rendered) if rendered.whole else ():
-        told = [text.rpartition("=")[2] for text in kustomization.texts()]
-        named = {beside(kustomization, text) for text in told}
-        for manifest in rendered.manifests:
-            kind, file = manifest.at("kind").text, real(manifest.file)
-            neighbour = file.parent == kustomization.file.parent and file not in named
-            if neighbour and kind and not is_kustomization(manifest):
+        folder = kustomization.file.parent
+        named = {text.rpartition("=")[2] for text in kustomization.texts()}
+        for file, parent in _applicable(rendered):
+            if parent != folder:
+                continue
+            # Most are named just so; others may be by a longer way to the same file.
+            if file.name not in named and file not in {beside(kustomization, n) for n in named}:
                 text = f"`{file.name}` is not listed and would not be applied"
                 yield kustomization.at("resources").refused(text, f"add `{file.name}`")
 
@@ -84,7 +87,7 @@ def config_map_in_another_namespace(rendered: Rendered) -> Iterator[Found]:
 
 def runtime_renamed(rendered: Rendered) -> Iterator[Found]:
     """Kustomize renames a ServingRuntime, but not in `runtime`, a field it does not know."""
-    used = [runtime_of(component, rendered) for component in components(rendered)]
+    used = [component.runtime for component in components(rendered)]
     for kustomization, manifest in _applied(rendered):
         own = kustomization.at("configurations").given  # tells kustomize of more fields
         if manifest.at("kind").text in RUNTIMES and manifest in used and not own:
@@ -107,8 +110,17 @@ def patches_of_the_old_words(rendered: Rendered) -> Iterator[Found]:
                 yield kustomization.at(old).warned(f"`{old}` is deprecated", "write `patches`")
 
 
-def _kustomizations(rendered: Rendered) -> Iterator[Node]:
-    return (manifest for manifest in rendered.manifests if is_kustomization(manifest))
+@lru_cache(maxsize=2)  # every rule here asks for the same ones
+def _kustomizations(rendered: Rendered) -> tuple[Node, ...]:
+    return tuple(manifest for manifest in rendered.manifests if is_kustomization(manifest))
+
+
+@lru_cache(maxsize=2)
+def _applicable(rendered: Rendered) -> tuple[tuple[PurePosixPath, PurePosixPath], ...]:
+    """The files of all other manifests, each with its folder."""
+    own = {id(kustomization) for kustomization in _kustomizations(rendered)}
+    others = (one for one in rendered.manifests if id(one) not in own and one.at("kind").text)
+    return tuple((file, file.parent) for file in (real(one.file) for one in others))
 
 
 def _patch_entries(kustomization: Node) -> Iterator[Node]:
@@ -121,6 +133,15 @@ def _patch_entries(kustomization: Node) -> Iterator[Node]:
 
 def _applied(rendered: Rendered) -> Iterator[tuple[Node, Node]]:
     """Each kustomization with each rendered manifest that it applies."""
+    return iter(_all_applied(rendered))
+
+
+@lru_cache(maxsize=2)
+def _all_applied(rendered: Rendered) -> tuple[tuple[Node, Node], ...]:
+    return tuple(_find_applied(rendered))
+
+
+def _find_applied(rendered: Rendered) -> Iterator[tuple[Node, Node]]:
     for kustomization in _kustomizations(rendered):
         listed = {beside(kustomization, e.text) for e in kustomization.at("resources").elements}
         for manifest in rendered.manifests:

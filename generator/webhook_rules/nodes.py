@@ -1,10 +1,11 @@
 """Walk over manifests by name; what is absent or of another type reads as empty."""
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Container, Iterator, Mapping, Set
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Literal, TypeGuard
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity, shown
 from generator.objectmeta import Refusal
@@ -16,8 +17,7 @@ Standard = Literal["", "baseline", "restricted"]  # of Pod Security, the empty o
 Found = tuple[PurePosixPath, Refusal]  # in which file, and what is wrong there
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """A value of a manifest and its place; an absent value is a node that holds None.
 
     `file` is the name that the manifest goes by: its path, or `<path>#<number>` where several
@@ -48,30 +48,27 @@ class Node:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of the map that stands here."""
-        return tuple(map(str, self.value)) if isinstance(self.value, Mapping) else ()
+        return tuple(map(str, self.value)) if _is_map(self.value) else ()
 
     @property
     def elements(self) -> "tuple[Node, ...]":
         """The elements of the list that stands here."""
         values = self.value if isinstance(self.value, list) else []
-        return tuple(Node(self.file, (*self.path, n), value) for n, value in enumerate(values))
+        return tuple([Node(self.file, (*self.path, n), value) for n, value in enumerate(values)])
 
     def at(self, *keys: str) -> "Node":
         """What a route of keys leads to."""
         value = self.value
         for key in keys:
-            value = value.get(key) if _is_map(value) else None
-        return Node(self.file, (*self.path, *keys), value)
+            if isinstance(value, dict):  # nearly always, and quick to ask
+                value = value.get(key)
+            else:
+                value = value.get(key) if _is_map(value) else None
+        return Node(self.file, self.path + keys, value)
 
     def texts(self) -> Iterator[str]:
         """Every text in here, however deep."""
-        if isinstance(self.value, Mapping):
-            for key in self.keys:
-                yield from self.at(key).texts()
-        for element in self.elements:
-            yield from element.texts()
-        if self.text:
-            yield self.text
+        return _texts(self.value)
 
     def refused(
         self,
@@ -99,13 +96,23 @@ class Node:
         return self.refused(message, hint, "warning", related)
 
 
+def _texts(value: object) -> Iterator[str]:
+    if _is_map(value):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str) and value:
+        yield value
+
+
 def _is_map(value: object) -> TypeGuard[Mapping[str, object]]:
-    """Whether a value is a map; nearly all are dicts, and asking for that is quick."""
-    return type(value) is dict or isinstance(value, Mapping)
+    """Whether a value is a map; nearly all are dicts or nothing, and asking for that is quick."""
+    return type(value) is dict or (value is not None and isinstance(value, Mapping))
 
 
-@dataclass(frozen=True, eq=False)
-class Rendered:
+class Rendered(Struct, frozen=True, eq=False, dict=True):
     """The manifests of one deployment, and the paths of all its files.
 
     `whole`: nothing else stands in the cluster, as far as we can tell. Of manifests that somebody
@@ -123,11 +130,20 @@ class Rendered:
         """The manifests of some kinds."""
         if len(kinds) == 1:
             return iter(self._by_kind.get(kinds[0], ()))
-        return (manifest for manifest in self.manifests if manifest.at("kind").text in kinds)
+        if kinds not in self._of_kinds:
+            found = () if self._by_kind.keys().isdisjoint(kinds) else self.manifests
+            self._of_kinds[kinds] = [one for one in found if one.at("kind").text in kinds]
+        return iter(self._of_kinds[kinds])
 
     def of_group(self, group: str, *kinds: str) -> Iterator[Node]:
         """The manifests of some kinds of one API group; `` is the core group."""
-        return (manifest for manifest in self.of_kind(*kinds) if group_of(manifest) == group)
+        found = tuple(self.of_kind(*kinds))
+        return iter([one for one in found if group_of(one) == group] if found else ())
+
+    @cached_property
+    def words(self) -> Set[object]:
+        """Every key and every text of the manifests: a rule needs to look for no other."""
+        return _words([manifest.value for manifest in self.manifests])
 
     @cached_property
     def _by_kind(self) -> Mapping[str, list[Node]]:
@@ -135,6 +151,39 @@ class Rendered:
         for manifest in self.manifests:
             found.setdefault(manifest.at("kind").text, []).append(manifest)
         return found
+
+    @cached_property
+    def _of_kinds(self) -> dict[tuple[str, ...], list[Node]]:
+        return {}
+
+
+Rule = Callable[[Rendered], Iterator[Found]]
+
+
+_WITHOUT_WORDS = frozenset({int, float, bool, type(None)})
+
+
+def _words(unread: list[object]) -> Set[object]:
+    """The keys and texts of some values; what stands in two places by an alias is read once."""
+    words: set[object] = set()
+    seen: set[int] = set()
+    while unread:
+        value = unread.pop()
+        if isinstance(value, str):
+            words.add(value)
+        elif isinstance(value, list) or _is_map(value):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            if not isinstance(value, list):
+                words.update(value)
+                value = value.values()
+            for one in value:
+                if type(one) is str:  # most are
+                    words.add(one)
+                elif type(one) not in _WITHOUT_WORDS:
+                    unread.append(one)
+    return words
 
 
 def group_of(manifest: Node) -> str:
@@ -152,6 +201,7 @@ def name_of(manifest: Node) -> str:
     return manifest.at("metadata", "name").text
 
 
+@lru_cache(maxsize=1024)  # many rules ask it of every manifest
 def real(file: PurePosixPath) -> PurePosixPath:
     """The path of the file that a manifest of this name stands in."""
     stem, mark, number = file.name.rpartition("#")
@@ -164,10 +214,12 @@ def side_by_side(one: Node, other: Node, rendered: Rendered) -> bool:
     Of manifests linted by the piece, two that name no namespace may go to two: only those of one
     folder are taken as going together.
     """
-    if namespace_of(one) != namespace_of(other):
+    namespace = namespace_of(one)
+    if namespace != namespace_of(other):
         return False
-    together = real(one.file).parent == real(other.file).parent
-    return rendered.whole or bool(namespace_of(one)) or together
+    if rendered.whole or namespace:
+        return True
+    return real(one.file).parent == real(other.file).parent
 
 
 def twice(nodes: tuple[Node, ...]) -> Iterator[Node]:

@@ -4,7 +4,7 @@ Of kubernetes, [core], [apps], [batch] and [policy] are pkg/apis/<name>/validati
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from generator.objectmeta import KUSTOMIZE
 from generator.webhook_rules import schedules
@@ -12,6 +12,7 @@ from generator.webhook_rules.nodes import (
     Found,
     Node,
     Rendered,
+    Rule,
     group_of,
     name_of,
     namespace_of,
@@ -202,3 +203,20 @@ RULES = (
     cron_job_name_too_long,
     name_given_twice,
 )
+
+_DATA = ("ConfigMap", "Secret")
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    both_budgets: ("maxUnavailable",),
+    too_much_data: _DATA,
+    bad_data_key: _DATA,
+    data_given_twice: ("ConfigMap",),
+    secret_incomplete: ("Secret",),
+    claim_incomplete: ("PersistentVolumeClaim",),
+    rollout_of_nothing: ("Deployment",),
+    rolling_and_recreate: ("Deployment",),
+    selector_values: ("matchExpressions",),
+    indexed_without_completions: ("Indexed", "backoffLimitPerIndex"),
+    bad_schedule: ("CronJob",),
+    cron_job_name_too_long: ("CronJob",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

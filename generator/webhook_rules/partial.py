@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from generator.webhook_rules.nodes import Node, real
@@ -23,7 +24,12 @@ def is_kustomization(manifest: Node) -> bool:
 
 def beside(manifest: Node, path: str) -> PurePosixPath:
     """The path that a manifest's own relative path leads to."""
-    return PurePosixPath(posixpath.normpath(manifest.file.parent / path))
+    return _beside(manifest.file, path)
+
+
+@lru_cache(maxsize=1024)  # many rules ask of the same entries
+def _beside(file: PurePosixPath, path: str) -> PurePosixPath:
+    return PurePosixPath(posixpath.normpath(file.parent / path))
 
 
 def patches(

@@ -7,7 +7,7 @@ containers of their own to many pods: of those nothing is said here.
 
 from collections.abc import Iterator, Mapping
 
-from generator.webhook_rules.nodes import Found, Node, Release, Rendered
+from generator.webhook_rules.nodes import Found, Node, Release, Rendered, Rule
 from generator.webhook_rules.secured_pods import (
     BASELINE,
     RESTRICTED,
@@ -263,10 +263,11 @@ _NOT_ROOT = "write runAsNonRoot: true"
 
 def root_user(rendered: Rendered) -> Iterator[Found]:
     """User 0 is root [policy]."""
-    for pod, name, context in _contexts(rendered, RESTRICTED):
+    for pod, container, context in _contexts(rendered, RESTRICTED):
         field = context.at("runAsUser")
         is_asked = pod.release >= SINCE["root_user"] and not pod.has_own_users
         if is_asked and field.number == 0:
+            name = f"container `{_name(container)}`" if container else "the pod"
             yield _told(rendered, field, f"{name} runs as user 0", "write another number")
 
 
@@ -324,13 +325,15 @@ def _containers(rendered: Rendered, level: str) -> Iterator[tuple[SecuredPod, La
             yield pod, container
 
 
-def _contexts(rendered: Rendered, level: str) -> Iterator[tuple[SecuredPod, str, "_Context"]]:
-    """The securityContext of each pod and container, and whose it is in words."""
+def _contexts(
+    rendered: Rendered, level: str
+) -> Iterator[tuple[SecuredPod, Layers | None, "_Context"]]:
+    """The securityContext of each pod, and of each of its containers with that."""
     for pod in judged(rendered, level):
         if pod.spec:
-            yield pod, "the pod", _Context(pod.spec)
+            yield pod, None, _Context(pod.spec)
         for container in pod.containers:
-            yield pod, f"container `{_name(container)}`", _Context(container)
+            yield pod, container, _Context(container)
 
 
 class _Context:
@@ -379,3 +382,17 @@ RULES = (
     writable_root,
     without_resources,
 )
+
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    host_process: ("hostProcess",),
+    host_namespace: ("hostNetwork", "hostPID", "hostIPC"),
+    privileged: ("privileged",),
+    added_capability: ("add",),
+    host_path: ("hostPath",),
+    host_port: ("hostPort",),
+    host_in_probe: ("host",),
+    selinux_options: ("seLinuxOptions",),
+    proc_mount: ("procMount",),
+    unsafe_sysctl: ("sysctls",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

@@ -1,7 +1,8 @@
 """The labels of the pods that manifests lead to, those that operators add included."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.webhook_rules.graphs import predictors
 from generator.webhook_rules.nodes import Node, Rendered, name_of
@@ -9,8 +10,7 @@ from generator.webhook_rules.podspecs import WORKLOADS
 from generator.webhook_rules.services import components
 
 
-@dataclass(frozen=True)
-class Labels:
+class Labels(Struct, frozen=True):
     """What is known of the labels of a pod; `is_open`: an operator may add further ones."""
 
     known: Mapping[str, str]

@@ -4,12 +4,13 @@
 pkg/apis/{batch,apps}/validation/validation.go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 from generator.problem import did_you_mean
 from generator.resources import amount
-from generator.webhook_rules.nodes import Found, Node, Rendered, twice
+from generator.webhook_rules.nodes import Found, Node, Rendered, Rule, twice
 from generator.webhook_rules.podspecs import WORKLOADS, all_of, is_model, pods
 
 LONG_RUNNING = WORKLOADS[1:]
@@ -44,15 +45,12 @@ def device_request_is_no_limit(rendered: Rendered) -> Iterator[Found]:
         for container in pod.containers:
             base = pod.base if is_model(container) else None
             for name in container.at("resources", "requests").keys:
+                if not _is_device(name):
+                    continue
                 request = container.at("resources", "requests", name)
                 limit = _laid_over(container, base, "limits", name)
                 least, most = _amount(request), _amount(limit)
-                if (
-                    "/" not in name
-                    or "kubernetes.io/" in name
-                    or least is None
-                    or (limit.given and most is None)
-                ):
+                if least is None or (limit.given and most is None):
                     continue
                 if most is None or least < most:  # above is request_over_limit
                     told = f"limit {limit.value}" if limit.given else "no limit"
@@ -165,28 +163,19 @@ def volume_of_two_sources(rendered: Rendered) -> Iterator[Found]:
 
 def negative_resources(rendered: Rendered) -> Iterator[Found]:
     """No resources are requested below 0 [core]."""
-    for pod in pods(rendered):
-        for container in pod.containers:
-            for kind in ("requests", "limits"):
-                for name in container.at("resources", kind).keys:
-                    quantity = container.at("resources", kind, name)
-                    if str(quantity.value).startswith("-"):
-                        text = f"{name} {quantity.value} is negative"
-                        yield quantity.refused(text, "write 0 or more")
+    for name, quantity in _quantities(rendered):
+        if str(quantity.value).startswith("-"):
+            text = f"{name} {quantity.value} is negative"
+            yield quantity.refused(text, "write 0 or more")
 
 
 def part_of_a_device(rendered: Rendered) -> Iterator[Found]:
     """A GPU is given whole: a device is a whole number [core]."""
-    for pod in pods(rendered):
-        for container in pod.containers:
-            for kind in ("requests", "limits"):
-                for name in container.at("resources", kind).keys:
-                    quantity = container.at("resources", kind, name)
-                    size = _amount(quantity)
-                    is_device = "/" in name and "kubernetes.io/" not in name
-                    if is_device and size is not None and size.denominator != 1:
-                        text = f"{name} {quantity.value} is not a whole number"
-                        yield quantity.refused(text, "write a whole number")
+    for name, quantity in _quantities(rendered):
+        size = _amount(quantity) if _is_device(name) else None
+        if size is not None and size.denominator != 1:
+            text = f"{name} {quantity.value} is not a whole number"
+            yield quantity.refused(text, "write a whole number")
 
 
 def pod_without_containers(rendered: Rendered) -> Iterator[Found]:
@@ -260,6 +249,22 @@ def _octal(number: int) -> str:
     return f"write `0{digits}`" if is_octal else "write it as octal, such as 0644"
 
 
+@lru_cache(maxsize=2)
+def _quantities(rendered: Rendered) -> tuple[tuple[str, Node], ...]:
+    """What all containers request and are limited to, by the names of the resources."""
+    return tuple(
+        (name, given.at(name))
+        for pod in pods(rendered)
+        for container in pod.containers
+        for given in (container.at("resources", kind) for kind in ("requests", "limits"))
+        for name in given.keys
+    )
+
+
+def _is_device(name: str) -> bool:
+    return "/" in name and "kubernetes.io/" not in name
+
+
 def _resources(container: Node) -> list[str]:
     """The resources that a container itself says something about."""
     kinds = ("requests", "limits")
@@ -302,3 +307,14 @@ RULES = (
     file_mode_outside_octal,
     bad_toleration,
 )
+
+ONLY_WITH: Mapping[Rule, tuple[str, ...]] = {
+    mount_without_volume: ("volumeMounts",),
+    volume_name_twice: ("volumes",),
+    mount_path_twice: ("volumeMounts",),
+    sub_path_outside: ("subPath",),
+    volume_of_two_sources: ("volumes",),
+    file_mode_outside_octal: ("defaultMode", "mode"),
+    bad_toleration: ("tolerations",),
+}
+"""Rules that say nothing where none of these words stands, as a key or as a text."""

@@ -1,8 +1,10 @@
 """Find the pods that manifests lead to, whoever makes them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.webhook_rules.graphs import Predictor, containers, predictors, server
 from generator.webhook_rules.nodes import Node, Rendered
@@ -12,7 +14,6 @@ from generator.webhook_rules.services import (
     knative_services,
     main_container,
     names,
-    runtime_of,
     runtimes,
 )
 from generator.webhook_rules.stock_runtimes import WITHOUT_VOLUMES
@@ -26,8 +27,7 @@ SELDON_VOLUMES = ("seldon-podinfo", "kfserving-pvc-source")
 SELDON_MODEL_VOLUME = "provision-location"
 
 
-@dataclass(frozen=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A pod that a manifest leads to, as far as that manifest writes it down.
 
     `lent` are volumes that stand in another manifest of the same pod, `base` is the container of
@@ -95,7 +95,7 @@ def _plain_pod(spec: Node, lent: tuple[Node, ...] = ()) -> Pod:
 
 
 def _component_pod(component: Component, rendered: Rendered) -> Pod:
-    runtime = runtime_of(component, rendered)
+    runtime = component.runtime
     named = [model.at("runtime").text for model in component.models]
     seen = runtime is not None or all(name in WITHOUT_VOLUMES for name in named)
     return Pod(

@@ -6,8 +6,10 @@ upper one counts wherever both say something.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.webhook_rules.graphs import containers, predictors
 from generator.webhook_rules.nodes import NEWEST, Node, Release, Rendered, name_of, namespace_of
@@ -17,7 +19,6 @@ from generator.webhook_rules.services import (
     components,
     knative_services,
     main_container,
-    runtime_of,
     runtimes,
 )
 
@@ -30,8 +31,7 @@ WINDOWS_SINCE: Release = (1, 25)  # the checks of restricted that pass over Wind
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
-@dataclass(frozen=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """Nodes that lie over each other, the uppermost first."""
 
     nodes: tuple[Node, ...]
@@ -49,8 +49,7 @@ class Layers:
         return self.nodes[0]
 
 
-@dataclass(frozen=True)
-class SecuredPod:
+class SecuredPod(Struct, frozen=True):
     """A pod in the eyes of the standards.
 
     `spec` are the pod's own fields, None where an operator puts its own in their place. `is_whole`:
@@ -127,7 +126,7 @@ def _find(rendered: Rendered) -> Iterator[SecuredPod]:
         yield _plain(component.service, component.spec)
     used: list[Node] = []
     for component in components(rendered):
-        runtime = runtime_of(component, rendered)
+        runtime = component.runtime
         yield _of_component(component, runtime)
         used += [runtime] if runtime else []
         if component.spec.at("workerSpec").given:

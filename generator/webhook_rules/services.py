@@ -1,8 +1,9 @@
 """Find the parts of what KServe and Knative serve that several rules are about."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
+from msgspec import Struct
 
 from generator.webhook_rules.nodes import Node, Rendered, group_of, name_of, side_by_side
 
@@ -32,8 +33,7 @@ KSERVE = "serving.kserve.io"
 KNATIVE = "serving.knative.dev"
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Struct, frozen=True, dict=True):
     """The predictor, a canary predictor, the transformer or the explainer of a service.
 
     Or the one template of a Service of Knative's own.
@@ -42,8 +42,9 @@ class Component:
     service: Node
     spec: Node
     is_predictor: bool
+    rendered: Rendered
 
-    @property
+    @cached_property
     def mode(self) -> str:
         """`Standard` or `Knative` where the service says so, else what the cluster prefers."""
         if group_of(self.service) == KNATIVE:
@@ -61,6 +62,19 @@ class Component:
         """Every container that the component writes down, the model's first."""
         init = self.spec.at("initContainers").elements
         return (*self.models, *self.spec.at("containers").elements, *init)
+
+    @cached_property
+    def runtime(self) -> Node | None:
+        """The runtime in sight that a predictor names: the one of its name and namespace.
+
+        None where two could be meant, as when several folders are linted at once.
+        """
+        for model in self.models:
+            name, rendered = model.at("runtime").text, self.rendered
+            found = [r for r in runtimes(rendered) if names(name, self.service, r, rendered)]
+            if found and (rendered.whole or len(found) == 1):
+                return found[0]
+        return None
 
 
 def inference_services(rendered: Rendered) -> Iterator[Node]:
@@ -83,16 +97,17 @@ def _find(rendered: Rendered) -> Iterator[Component]:
         spec = service.at("spec")
         canaries = [canary.at("predictor") for canary in spec.at("canary").elements]
         for predictor in (spec.at("predictor"), *canaries):
-            yield Component(service, predictor, is_predictor=True)
+            yield Component(service, predictor, is_predictor=True, rendered=rendered)
         for name in ("transformer", "explainer"):
             if spec.at(name).given:
-                yield Component(service, spec.at(name), is_predictor=False)
+                yield Component(service, spec.at(name), is_predictor=False, rendered=rendered)
 
 
 def knative_services(rendered: Rendered) -> Iterator[Component]:
     """The Services of Knative's own, as the one component that they are."""
     for service in rendered.of_group(KNATIVE, "Service"):
-        yield Component(service, service.at("spec", "template", "spec"), is_predictor=False)
+        spec = service.at("spec", "template", "spec")
+        yield Component(service, spec, is_predictor=False, rendered=rendered)
 
 
 def annotation(manifest: Node, name: str) -> Node:
@@ -103,19 +118,6 @@ def annotation(manifest: Node, name: str) -> Node:
 def runtimes(rendered: Rendered) -> Iterator[Node]:
     """The manifests of runtimes, of a namespace or of the whole cluster."""
     return rendered.of_kind(*RUNTIMES)
-
-
-def runtime_of(component: Component, rendered: Rendered) -> Node | None:
-    """The runtime in sight that a predictor names: the one of its name and namespace.
-
-    None where two could be meant, as when several folders are linted at once.
-    """
-    for model in component.models:
-        name = model.at("runtime").text
-        found = [r for r in runtimes(rendered) if names(name, component.service, r, rendered)]
-        if found and (rendered.whole or len(found) == 1):
-            return found[0]
-    return None
 
 
 def names(name: str, service: Node, runtime: Node, rendered: Rendered) -> bool:

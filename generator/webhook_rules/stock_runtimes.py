@@ -1,11 +1,11 @@
 """The ClusterServingRuntimes that KServe ships: config/runtimes of kserve v0.20.0."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Stock:
+class Stock(Struct, frozen=True):
     """Formats with their versions, and the protocols spoken; `automatic` formats find it alone."""
 
     formats: Mapping[str, tuple[str, ...]]
