@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A place in a text: one line, 1-based columns, the end exclusive."""
 
     line: int
@@ -17,8 +18,7 @@ class Span:
     end_column: int
 
 
-@dataclass(frozen=True)
-class Related:
+class Related(Struct, frozen=True):
     """Another place that a mistake is about, and what stands there."""
 
     path: str
@@ -27,16 +27,14 @@ class Related:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """The text that belongs in the place of a span: certain, where a hint may be a guess."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One mistake of the user's, at its place.
 
     `message` is lower case without a full stop and stands alone; `hint` says what to type;
@@ -61,6 +59,10 @@ class Rejected(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = in_file_order(diagnostics)
         super().__init__(f"{len(self.diagnostics)} diagnostics")
+
+    def __reduce__(self) -> tuple[type["Rejected"], tuple[tuple[Diagnostic, ...]]]:
+        """As it is sent from process to process."""
+        return Rejected, (self.diagnostics,)
 
 
 class CannotRun(Exception):

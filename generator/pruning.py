@@ -2,20 +2,21 @@
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from generator.argo_cd.application import FOLDER, MANIFESTS
+from msgspec import Struct
+
+from generator.argo_cd import FOLDER, MANIFESTS
 from generator.diagnostics import Diagnostic, Span
 from generator.inputs import cannot_read
 from generator.unseen import Claim, Unknown
 from generator.write import RECORD
 
+_LOOKED_THROUGH = (FOLDER, MANIFESTS)
 _APPLIED = (".yaml", ".yml", ".json")
 
 
-@dataclass(frozen=True)
-class Leftovers:
+class Leftovers(Struct, frozen=True):
     """`projects` are folders that `gen render` has written; `foreign` files that it has not."""
 
     projects: tuple[Path, ...]
@@ -26,10 +27,11 @@ class Leftovers:
         return bool(self.projects or self.foreign)
 
 
-def leftovers(
-    output: Path, projects: Collection[str], files: Collection[PurePosixPath]
-) -> Leftovers:
-    """What a run that renders these projects, and these files of them, leaves over."""
+def leftovers(output: Path, projects: Collection[str], files: Collection[str]) -> Leftovers:
+    """What a run that renders these projects, and these files of them, leaves over.
+
+    `files` are paths from the output folder, of which those count that `is_applied` knows.
+    """
     gone = tuple(
         folder
         for folder in _folders(output)
@@ -38,7 +40,7 @@ def leftovers(
     foreign = (
         path
         for path in _applied(output)
-        if PurePosixPath(path.relative_to(output)) not in files
+        if path.relative_to(output).as_posix() not in files
         and not any(path.is_relative_to(folder) for folder in gone)
     )
     return Leftovers(gone, tuple(foreign))
@@ -82,5 +84,10 @@ def _applied(output: Path) -> Iterator[Path]:
     walked = os.walk(output, onerror=cannot_read) if output.is_dir() else ()
     for folder, folders, names in walked:
         folders.sort()
-        if Path(folder).name in (FOLDER, MANIFESTS):
+        if Path(folder).name in _LOOKED_THROUGH:
             yield from (Path(folder, name) for name in sorted(names) if name.endswith(_APPLIED))
+
+
+def is_applied(path: PurePosixPath) -> bool:
+    """Whether a file lies where Argo CD looks for Applications and manifests."""
+    return path.parent.name in _LOOKED_THROUGH and path.name.endswith(_APPLIED)

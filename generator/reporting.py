@@ -4,7 +4,8 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import click
@@ -14,7 +15,7 @@ from generator.diagnostics import CannotRun, Diagnostic
 from generator.reports import FORMATS, TEXT
 from generator.reports.text import Role, told, told_fix
 from generator.result import Result
-from generator.write import Changes, Tree, was_linked
+from generator.write import Changes, was_linked
 
 _COLOUR: dict[Role, str | None] = {
     "place": None,
@@ -41,6 +42,68 @@ def colour() -> bool | None:
 def show_progress(done: int, total: int, noun: str = "specs") -> None:
     """A counter on a terminal, for `clear_progress` to remove before anything else is printed."""
     _rewrite_line(f"{done}/{total} {noun}")
+
+
+_SETTLED = 0.03
+"""The part of the work that tells how fast the rest goes."""
+
+
+class Progress:
+    """How far a run is: on a terminal, once it has taken a second, at most ten times a second.
+
+    It leaves the line when the run ends, in whatever way.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._drawn = clock()
+        self._noun = ""
+        self._phase = self._began
+        self._text = ""
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def show(self, done: int, total: int, noun: str = "specs") -> None:
+        """Tell how many are done, how fast, and how long the rest takes at that rate."""
+        now = self._clock()
+        if noun != self._noun:
+            self._noun, self._phase = noun, now
+        if now - self._began < 1 or now - self._drawn < 0.1:
+            return
+        self._drawn = now
+        # Before that it counts the start of processes, and what the first spec loads.
+        is_settled = now - self._phase >= 1 and done >= total * _SETTLED
+        rate = done / (now - self._phase) if is_settled else 0
+        pace = f", {_pace(rate)}, {_duration((total - done) / rate)} left" if rate else ""
+        self._text = f"{done}/{total} {noun}{pace}"
+        show_passing(self._text)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the line to other output meanwhile."""
+        if self._text:
+            clear_progress()
+        yield
+        if self._text:
+            show_passing(self._text)
+
+    def clear(self) -> None:
+        """Leave the line for good."""
+        if self._text:
+            self._text = ""
+            clear_progress()
+
+
+def _pace(rate: float) -> str:
+    return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def clear_progress() -> None:
@@ -187,7 +250,7 @@ def print_note(text: str) -> None:
     click.echo(f"gen: {text}", err=True)
 
 
-def print_written(tree: Tree, changes: Changes, *, err: bool = False) -> None:
+def print_written(folder: Path, files: int, changes: Changes, *, err: bool = False) -> None:
     """One line for a project on stdout (`err`: stderr); on stderr what was left in place."""
     numbers = {
         "created": len(changes.created),
@@ -195,10 +258,10 @@ def print_written(tree: Tree, changes: Changes, *, err: bool = False) -> None:
         "removed": len(changes.removed),
     }
     told = ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
-    click.echo(f"{tree.folder}: {counted(len(tree.files), 'file')}, {told or 'unchanged'}", err=err)
+    click.echo(f"{folder}: {counted(files, 'file')}, {told or 'unchanged'}", err=err)
     for path in changes.edited:
-        done = _done_to(tree.folder, path)
-        print_note(f"{tree.folder / path} is no longer rendered, but was {done}: left in place")
+        done = _done_to(folder, path)
+        print_note(f"{folder / path} is no longer rendered, but was {done}: left in place")
 
 
 def print_pruned(folder: Path, changes: Changes, *, err: bool = False) -> None:

@@ -1,20 +1,30 @@
 """How diagnostics look, and who gets colour."""
 
+import io
 import os
 import pty
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from generator import reporting
-from generator.diagnostics import Diagnostic, Related, Severity, Span
+from generator.changes.comparison import Comparison
+from generator.commands import common, diff_runs, locking
+from generator.diagnostics import CannotRun, Diagnostic, Related, Severity, Span
+from generator.reporting import Reporter
 from generator.reports.text import WIDTH, told
+from generator.runs.told import Validating
+from generator.selection import EVERYTHING
 
 GEN = [sys.executable, "-m", "generator.cli"]
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -145,10 +155,159 @@ def test_a_dumb_terminal_gets_neither_colour_nor_counter(broken: Path) -> None:
     assert "\x1b" not in on_terminal(broken, TERM="dumb")
 
 
-def test_a_terminal_sees_how_far_a_run_is_until_other_output_takes_the_line(broken: Path) -> None:
-    text = on_terminal(broken.parent)
+def test_a_short_run_shows_no_progress(broken: Path) -> None:
+    assert on_terminal(broken.parent).startswith(f"\x1b[1m{broken}")
 
-    assert text.startswith(f"\r\x1b[K0/1 specs\r\x1b[K\x1b[1m{broken}")
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """stderr, on which lines can be written anew."""
+    made = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(reporting, "sys", SimpleNamespace(stderr=made))
+    return made
+
+
+def shown_at(times: Sequence[float], total: int, rate: int, terminal: Terminal) -> list[str]:
+    """What stands on the line after each moment of a run of so many specs a second."""
+    clock = iter([0.0, *times])
+    progress = reporting.Progress(lambda: next(clock))
+    lines = []
+    for moment in times:
+        progress.show(int(moment * rate), total)
+        lines.append(terminal.getvalue().rpartition("\r\x1b[K")[2])
+    return lines
+
+
+def test_progress_begins_after_a_second_and_is_drawn_ten_times_a_second(
+    terminal: Terminal,
+) -> None:
+    shown = shown_at([0, 0.5, 0.99, 1, 1.05, 1.09, 1.125, 1.25], 10_000, 400, terminal)
+
+    assert shown == [
+        "",
+        "",
+        "",
+        "400/10000 specs, 400/s, 24 s left",
+        "400/10000 specs, 400/s, 24 s left",
+        "400/10000 specs, 400/s, 24 s left",
+        "450/10000 specs, 400/s, 24 s left",
+        "500/10000 specs, 400/s, 24 s left",
+    ]
+
+
+def test_progress_of_slow_work_is_told_in_minutes(terminal: Terminal) -> None:
+    assert shown_at([0, 40], 4000, 4, terminal)[-1] == "160/4000 specs, 4.0/s, 16 min left"
+
+
+def test_progress_of_nothing_done_tells_no_rate(terminal: Terminal) -> None:
+    assert shown_at([0, 3], 4000, 0, terminal)[-1] == "0/4000 specs"
+
+
+def test_progress_tells_no_rate_of_a_beginning(terminal: Terminal) -> None:
+    shown = shown_at([0, 2.75, 3], 100, 1, terminal)
+    assert shown[1:] == ["2/100 specs", "3/100 specs, 1.0/s, 97 s left"]
+
+    clock = iter([0, 0, 2, 2.5])
+    progress = reporting.Progress(lambda: next(clock))
+    progress.show(0, 100, "specs read")
+    progress.show(0, 100)
+
+    progress.show(50, 100)
+
+    assert terminal.getvalue().endswith("\r\x1b[K50/100 specs")
+
+
+def test_each_part_of_the_work_has_its_own_rate(terminal: Terminal) -> None:
+    clock = iter([0, 0, 2, 3, 4.0])
+    progress = reporting.Progress(lambda: next(clock))
+
+    progress.show(0, 100, "specs read")
+    progress.show(100, 100, "specs read")
+    progress.show(0, 100)
+    progress.show(20, 100)
+
+    assert terminal.getvalue().split("\r\x1b[K")[1:] == [
+        "100/100 specs read, 50/s, 0 s left",
+        "0/100 specs",
+        "20/100 specs, 20/s, 4 s left",
+    ]
+
+
+def test_other_output_takes_the_line_and_gives_it_back(terminal: Terminal) -> None:
+    clock = iter([0, 0, 2.0])
+    progress = reporting.Progress(lambda: next(clock))
+    progress.show(0, 10)
+    with progress.aside():
+        terminal.write("early\n")
+    progress.show(4, 10)
+
+    with progress.aside():
+        terminal.write("other\n")
+    progress.clear()
+    progress.clear()
+
+    line = "\r\x1b[K4/10 specs, 2.0/s, 3 s left"
+    assert terminal.getvalue() == f"early\n{line}\r\x1b[Kother\n{line}\r\x1b[K"
+
+
+def stopped(
+    *given: Any,  # Any: of two signatures
+    report: Callable[..., None] | None = None,
+    **_: object,
+) -> Iterator[Any]:
+    """A run of specs that shows its progress, and then cannot go on."""
+    show = report or given[-1]
+    show(0, 10)
+    show(4, 10)
+    raise CannotRun("no more")
+    yield
+
+
+WALKS: dict[str, Callable[[], object]] = {
+    "use_each": lambda: common.use_each([], EVERYTHING, Validating(False), int, Reporter(), jobs=1),
+    "build_specs": lambda: common.build_specs([], EVERYTHING, lambda _: 0, Reporter()),
+    "lock": lambda: locking._needs(["specs"]),
+    "diff": lambda: list(diff_runs._builds(Comparison("old", "new"), ["specs"], EVERYTHING)),
+}
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_what_stops_a_run_is_told_on_a_line_of_its_own(
+    walk: str, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0, 0, 2.0])
+    slow = partial(reporting.Progress, lambda: next(clock))
+    monkeypatch.setattr(reporting, "Progress", slow)
+    monkeypatch.setattr(common, "Progress", slow)
+    monkeypatch.setattr(common, "build_and_use", stopped)
+    for module in (common, locking, diff_runs):
+        monkeypatch.setattr(module, "build_all", stopped)
+
+    with pytest.raises(CannotRun, match="no more"):
+        WALKS[walk]()
+
+    assert terminal.getvalue() == "\r\x1b[K4/10 specs, 2.0/s, 3 s left\r\x1b[K"
+
+
+def test_a_pipe_sees_no_progress(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0, 0, 2.0])
+    progress = reporting.Progress(lambda: next(clock))
+    progress.show(0, 10)
+
+    progress.show(4, 10)
+    progress.clear()
+
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("forced", "coloured"), [("1", True), ("", False)])

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from generator import reporting
-from generator.batch import build_all
 from generator.commands.common import (
     COULD_NOT_RUN,
     DONE,
@@ -32,8 +31,9 @@ from generator.live_cluster.rendered import Rendered, rendered
 from generator.live_cluster.standing_report import changed, shown, standings_json
 from generator.pipeline import Build
 from generator.reporting import counted
+from generator.runs.builds import build_all
+from generator.selection import EVERYTHING
 from generator.specs import find_specs
-from generator.views import EVERYTHING
 
 _COLOUR = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "cyan"}
 

@@ -1,27 +1,39 @@
-"""What the commands share: the group, its options, the exit statuses, the walk over specs."""
+"""What the commands share: options, the exit statuses, the walk over specs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+from msgspec import Struct
 
-from generator import __version__, reporting, reports, result
-from generator.batch import build_all, environments
+from generator import reports, result
 from generator.diagnostics import CannotRun, Rejected
-from generator.pipeline import Build
-from generator.reporting import Reporter
+from generator.reporting import Progress, Reporter, print_note
+from generator.runs.builds import Recollection, Use, build_all, build_and_use, environments
+from generator.runs.loading import Failure, Outcome
+from generator.runs.shard import WHOLE, Shard, parsed
+from generator.runs.told import Result, Told, told
+from generator.selection import Selection
 from generator.specs import Spec, find_specs
 from generator.targets import TARGETS
-from generator.views import Selection
+from generator.upward import looked_up_once
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from generator.pipeline import Build
 
 DONE, REFUSED, COULD_NOT_RUN = result.DONE, result.REFUSED, result.COULD_NOT_RUN
-BUG, INTERRUPTED = 3, 130
 
 
-def files_completed(_context: object, _parameter: object, incomplete: str) -> list[CompletionItem]:
+def files_completed(
+    _context: object, _parameter: object, incomplete: str
+) -> "list[CompletionItem]":
     """Leave it to the shell to complete the names of files."""
+    from click.shell_completion import CompletionItem  # when a shell asks
+
     return [CompletionItem(incomplete, type="file")]
 
 
@@ -81,6 +93,29 @@ output_file_option = click.option(
     callback=_names_a_file,
     shell_complete=files_completed,
 )
+
+
+def _part(_context: click.Context, _parameter: click.Parameter, word: str) -> Shard:
+    """The shard of `I/N`; raises BadParameter for anything else."""
+    try:
+        return parsed(word)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Work in N processes; 1 is this one alone. [default: the cores there are, if it pays]",
+)
+shard_option = click.option(
+    "--shard",
+    default=str(WHOLE),
+    callback=_part,
+    metavar="I/N",
+    help="Only the I-th of N parts of the specs, equal in number; for as many machines.",
+)
 strict_option = click.option("--strict", is_flag=True, help="Warnings are errors.")
 
 
@@ -91,29 +126,7 @@ def refuse_file_of_text(form: str, file: str | None) -> None:
         raise click.UsageError(f"--output-file takes a --format of {others}")
 
 
-class _Gen(click.Group):
-    """A group that leaves a reader's early end to `main`; click would exit with 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:  # Any: as click has it
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            return COULD_NOT_RUN
-
-
-@click.group(cls=_Gen, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="gen", message="%(prog)s %(version)s")
-def gen() -> None:
-    """Render everything that deploys a PyTorch model from one YAML spec.
-
-    Exit status: 0 done; 1 a spec has errors, --check found drift, verify a difference, or diff a
-    change that needs attention; 2 could not run; 3 a bug in gen; 130 interrupted. NO_COLOR and
-    FORCE_COLOR are honoured.
-    """
-
-
-@dataclass
-class Tally:
+class Tally(Struct):
     """How the specs of a run fared; `status` is the worst of theirs."""
 
     status: int = DONE
@@ -129,7 +142,7 @@ class Tally:
 def build_each(
     paths: Sequence[str],
     selection: Selection,
-    use: Callable[[Build], int],
+    use: "Callable[[Build], int]",
     reporter: Reporter | None = None,
 ) -> Tally:
     """Build specs and use each; a failing one is told and does not stop the others."""
@@ -137,29 +150,75 @@ def build_each(
 
 
 def build_specs(
-    specs: Iterable[Spec], selection: Selection, use: Callable[[Build], int], reporter: Reporter
+    specs: Iterable[Spec], selection: Selection, use: "Callable[[Build], int]", reporter: Reporter
 ) -> Tally:
     """`build_each` of specs that have been found."""
     tally = Tally()
-    for spec, outcome in build_all(specs, selection, reporting.show_progress):
-        reporting.clear_progress()
-        try:
-            if not isinstance(outcome, Build):
-                raise outcome
-            reporter.result.check(spec.shown)
-            if outcome.warnings and reporter.result.strict:
-                raise Rejected(outcome.warnings)
-            reporter.add(*outcome.warnings)
-            tally.add(use(outcome))
-        except Rejected as rejected:
-            reporter.result.check(spec.shown)
-            reporter.result.refuse(spec.shown, rejected.diagnostics)
-            reporter.add(*rejected.diagnostics)
-            tally.add(REFUSED)
-        except CannotRun as error:
-            reporter.fail(error)
-            tally.add(COULD_NOT_RUN)
+    with Progress() as progress:
+        for spec, outcome in build_all(specs, selection, progress.show):
+            progress.clear()
+            begun: Told[None] = told(spec, outcome, strict=reporter.result.strict)
+            tally.add(_tell(begun, partial(_used, use, outcome), reporter))
     return tally
+
+
+def _ignored(_told: Told[Result]) -> None:
+    pass
+
+
+def use_each(
+    specs: Iterable[Spec],
+    selection: Selection,
+    use: Use[Told[Result]],
+    tell: Callable[[Told[Result]], int],
+    reporter: Reporter,
+    *,
+    jobs: int | None,
+    shard: Shard = WHOLE,
+    note: Callable[[Told[Result]], None] = _ignored,
+    memory: Recollection[Told[Result]] | None = None,
+) -> Tally:
+    """Build specs, have each used in whatever process, and tell it here.
+
+    `tell` tells what was done with one that did not fail, and gives its status; `note` takes all.
+    """
+    tally = Tally()
+    with looked_up_once(), Progress() as progress:
+        each = build_and_use(
+            specs, selection, use, jobs=jobs, shard=shard, report=progress.show, memory=memory
+        )
+        # Closed, it ends its processes: also those of a run that is interrupted.
+        with closing(each):
+            for one in each:
+                note(one)
+                with progress.aside():
+                    tally.add(_tell(one, tell, reporter))
+    if shard != WHOLE and not tally.passed + tally.failed:
+        print_note(f"shard {shard} has no spec to look at")
+    return tally
+
+
+def _used(use: "Callable[[Build], int]", outcome: Outcome, _told: Told[None]) -> int:
+    assert not isinstance(outcome, Failure)  # else there is a failure to tell
+    return use(outcome)
+
+
+def _tell(one: Told[Result], tell: Callable[[Told[Result]], int], reporter: Reporter) -> int:
+    if one.is_built:
+        reporter.result.check(one.spec.shown)
+    reporter.add(*one.warnings)
+    try:
+        if one.failure:
+            raise one.failure
+        return tell(one)
+    except Rejected as rejected:
+        reporter.result.check(one.spec.shown)
+        reporter.result.refuse(one.spec.shown, rejected.diagnostics)
+        reporter.add(*rejected.diagnostics)
+        return REFUSED
+    except CannotRun as error:
+        reporter.fail(error)
+        return COULD_NOT_RUN
 
 
 def selected(targets: Sequence[str], environments: Sequence[str]) -> Selection:

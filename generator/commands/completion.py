@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from generator.commands.common import gen
+from generator.commands.group import gen
 
 SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_GEN_COMPLETE"

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 import click
 
 from generator import atomic, pipeline, reporting, write
-from generator.batch import build_all
 from generator.changes import document, markdown, text
 from generator.changes.comparison import Comparison, compare
 from generator.changes.pairing import Promotion
@@ -25,9 +24,10 @@ from generator.diagnostics import CannotRun, Rejected
 from generator.pipeline import Build
 from generator.pruning import leftovers
 from generator.reports.text import Role, plain
+from generator.runs.builds import build_all
+from generator.selection import Selection
 from generator.specs import find_specs, is_spec
 from generator.targets import TARGETS
-from generator.views import Selection
 
 _Files = dict[PurePosixPath, Entry]
 
@@ -220,14 +220,14 @@ def _of_render(
 
 def _builds(comparison: Comparison, paths: Sequence[str], selection: Selection) -> Iterator[Build]:
     """What specs become; one that does not build is told, and does not hold up the others."""
-    for spec, outcome in build_all(find_specs(paths), selection, reporting.show_progress):
-        reporting.clear_progress()
-        if isinstance(outcome, Build):
-            yield outcome
-        elif isinstance(outcome, Rejected):
-            errors = [one for one in outcome.diagnostics if one.severity == "error"]
-            reporting.print_diagnostics(errors)
-            comparison.failures.append(f"{spec.shown} has errors, and is not compared")
-        else:
-            comparison.failures.append(str(outcome))
-    reporting.clear_progress()
+    with reporting.Progress() as progress:
+        for spec, outcome in build_all(find_specs(paths), selection, progress.show):
+            progress.clear()
+            if isinstance(outcome, Build):
+                yield outcome
+            elif isinstance(outcome, Rejected):
+                errors = [one for one in outcome.diagnostics if one.severity == "error"]
+                reporting.print_diagnostics(errors)
+                comparison.failures.append(f"{spec.shown} has errors, and is not compared")
+            else:
+                comparison.failures.append(str(outcome))

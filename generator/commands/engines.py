@@ -3,10 +3,11 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
+import msgspec
+from msgspec import Struct
 
 from generator import reporting
 from generator.commands.common import COULD_NOT_RUN, DONE
@@ -21,8 +22,7 @@ MIB = 1 << 20
 Prepare = Callable[[Path], object]  # of an engine, given a rendered component
 
 
-@dataclass(frozen=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """A server that can be installed; `serves` are the targets that need it."""
 
     title: str
@@ -90,7 +90,7 @@ def list_engines(context: click.Context, as_json: bool) -> int:
         return DONE
     listed = _list()
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in listed], indent=2))
+        click.echo(json.dumps(msgspec.to_builtins(listed), indent=2))
         return DONE
     for line in _lines(listed):
         click.echo(line)
@@ -154,8 +154,7 @@ def _component(folder: Path) -> Path:
     return folder
 
 
-@dataclass(frozen=True)
-class _Other:
+class _Other(Struct, frozen=True):
     """An environment of an engine that holds other packages, or that was not made to its end."""
 
     folder: str
@@ -163,8 +162,7 @@ class _Other:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class _Listed:
+class _Listed(Struct, frozen=True):
     """What is told of an engine."""
 
     name: str

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+from msgspec import structs
 
 from generator import reporting
 from generator.blackening import kept_of, values_of, without
@@ -121,7 +122,7 @@ def _rule(rule: Any, as_json: bool) -> int:  # Any: Documented, which is importe
     from generator.explain import told
 
     if as_json:
-        _print_json({"rule": dataclasses.asdict(rule)})
+        _print_json({"rule": structs.asdict(rule)})
     else:
         _print(told.rule(rule))
     return DONE

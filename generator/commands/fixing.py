@@ -6,17 +6,17 @@ from functools import partial
 
 import click
 
-from generator.batch import Held, diagnosed
 from generator.blackening import kept_of, shown_line
 from generator.credentials import kind
 from generator.diagnostics import CannotRun, Rejected
 from generator.fixes import Fixed, fixed, save
 from generator.inputs import STANDARD_INPUT
 from generator.reporting import Reporter
+from generator.runs.loading import Held, diagnosed
 from generator.secrecy import revealed
+from generator.selection import Selection
 from generator.source import load
 from generator.specs import Spec
-from generator.views import Selection
 
 
 def fix_each(

@@ -3,14 +3,13 @@
 import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+from msgspec import Struct, field
 
 from generator import atomic, image_lock, reporting
-from generator.batch import build_all
 from generator.commands.common import (
     COULD_NOT_RUN,
     DONE,
@@ -24,8 +23,9 @@ from generator.inputs import STANDARD_INPUT, Input
 from generator.locking import Change, Needs, after, changes, lock_of, used_by
 from generator.pipeline import Build
 from generator.reporting import Reporter, counted
+from generator.runs.builds import build_all
+from generator.selection import EVERYTHING
 from generator.specs import find_specs
-from generator.views import EVERYTHING
 
 SHOWN_DIGITS = 12  # of a digest, as docker shows it
 _NEEDS = "gen lock needs python-dxf: pip install 'serving-generator[lock]', or give --from FILE"
@@ -120,18 +120,19 @@ def _needs(paths: Sequence[str]) -> tuple[list[Needs], int]:
     """The locks of the specs with what each has to hold, and the status of specs that fail."""
     locks: dict[Path, Needs] = {}
     status, reporter = DONE, Reporter()
-    for spec, outcome in build_all(find_specs(paths), EVERYTHING, reporting.show_progress):
-        reporting.clear_progress()
-        if isinstance(outcome, Build):
-            found, is_new = lock_of(spec.folder)
-            needs = locks.setdefault(found.path.resolve(), Needs(found, is_new))
-            needs.images |= used_by(outcome)
-        elif isinstance(outcome, Rejected):
-            reporter.add(*outcome.diagnostics)
-            status = max(status, REFUSED)
-        else:
-            reporter.fail(outcome)
-            status = max(status, COULD_NOT_RUN)
+    with reporting.Progress() as progress:
+        for spec, outcome in build_all(find_specs(paths), EVERYTHING, progress.show):
+            progress.clear()
+            if isinstance(outcome, Build):
+                found, is_new = lock_of(spec.folder)
+                needs = locks.setdefault(found.path.resolve(), Needs(found, is_new))
+                needs.images |= used_by(outcome)
+            elif isinstance(outcome, Rejected):
+                reporter.add(*outcome.diagnostics)
+                status = max(status, REFUSED)
+            else:
+                reporter.fail(outcome)
+                status = max(status, COULD_NOT_RUN)
     return list(locks.values()), status
 
 
@@ -204,8 +205,7 @@ def _shown(needs: Needs) -> str:
     return os.path.relpath(needs.lock.path)
 
 
-@dataclass
-class _Asking:
+class _Asking(Struct):
     """Asks registries; `status` is the worst of what they have answered.
 
     `silent` are hosts that have given no answer, with how many images were not asked for then.
