@@ -1,12 +1,12 @@
 """A planned file: which template makes it, from which values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True)
-class Artefact:
+
+class Artefact(Struct, frozen=True):
     """One file to render; `path` starts at the project's folder under rendered/.
 
     The output format, and with it the quoting, follows from the path's name.
@@ -18,8 +18,7 @@ class Artefact:
     executable: bool = False
 
 
-@dataclass(frozen=True)
-class RenderedFile:
+class RenderedFile(Struct, frozen=True):
     """A file's text, in memory."""
 
     path: PurePosixPath

@@ -6,8 +6,9 @@ no more is known than its lines.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from generator.credentials import kind, starred
 from generator.diagnostics import Diagnostic, Related

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from generator import reads
 from generator.diagnostics import shown
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
@@ -41,13 +42,13 @@ def read(folder: Path, file: str) -> tuple[str, ...]:
 
 def _text(path: Path, file: str) -> str:
     try:
-        if not path.exists():
+        if not reads.exists(path):
             raise Unreadable(f"there is no file `{file}`", "paths start at the spec's folder")
-        if not path.is_file():
+        if not reads.is_file(path):
             raise Unreadable(f"`{file}` is not a file")
-        if path.stat().st_size > MAX_BYTES:
+        if reads.size(path) > MAX_BYTES:
             raise Unreadable(f"`{file}` has more than {MAX_BYTES:,} bytes")
-        return path.read_text(encoding="utf-8-sig")
+        return reads.read_text(path, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(f"byte {error.start} of `{file}` is not UTF-8") from None
     except OSError as error:

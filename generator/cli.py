@@ -5,49 +5,17 @@ import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from types import FrameType
 
 import click
 
 from generator import reporting
-from generator.commands import (
-    cluster,
-    completion,
-    crds,
-    diffing,
-    engines,
-    explaining,
-    exporting,
-    inspecting,
-    linting,
-    locking,
-    rendering,
-    verifying,
-)
-from generator.commands.common import BUG, COULD_NOT_RUN, DONE, INTERRUPTED, gen
+from generator.commands.group import gen
 from generator.diagnostics import CannotRun
+from generator.result import COULD_NOT_RUN, DONE
 
-COMMANDS = (
-    rendering.validate,
-    rendering.render,
-    diffing.diff,
-    linting.lint_files,
-    locking.lock,
-    rendering.list_targets,
-    rendering.schema,
-    completion.completion,
-    crds.crds,
-    exporting.export,
-    inspecting.inspect,
-    verifying.verify,
-    explaining.explain,
-    engines.list_engines,
-    cluster.cluster,
-)
-for command in COMMANDS:
-    gen.add_command(command)
+BUG, INTERRUPTED = 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno is not None:
             reporting.print_failure(error)
             return COULD_NOT_RUN
+        import traceback  # for bugs alone
+
         traceback.print_exc()
         reporting.print_note("this is a bug in serving-generator; please report it")
         return BUG

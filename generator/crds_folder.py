@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from generator.crds import PAGE, definitions, documents, import_definition, one_of_each, page, row
 from generator.diagnostics import CannotRun
@@ -15,8 +16,7 @@ TOOL = "gen crds"
 WORD = b"CustomResourceDefinition"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """A text to look for definitions in; one that the user named must hold some."""
 
     name: str

@@ -7,6 +7,7 @@ from names.
 import re
 from pathlib import Path
 
+from generator import reads
 from generator.passwords import option
 
 _WORD = r"[A-Za-z0-9_-]"
@@ -54,16 +55,17 @@ _MARKS = (
     *("dapi", "T3BlbkFJ", "sk-ant-", "k_live_", "SG.", "_v1_", "Key=", "@", "ignature=", "sig="),
     "Security-Token=",
 )
-_PATTERN = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
+# As text: it takes a hundredth of a cold start to compile, and most texts have none of the marks.
+_ANY = "|".join(f"({pattern})" for pattern in _KINDS.values())
 _NAMES = tuple(_KINDS)
 # To the end of what it began: kinds are known by their beginnings.
-_TO_ITS_END = re.compile(rf"(?:{'|'.join(_KINDS.values())})[^\s\"'`,}}\]]*")
+_TO_ITS_END = rf"(?:{'|'.join(_KINDS.values())})[^\s\"'`,}}\]]*"
 _MOST_BYTES = 1_000_000
 
 
 def kind(text: str) -> str | None:
     """What credential a text holds, with its article; None where it holds none that is known."""
-    found = _PATTERN.search(text)
+    found = re.search(_ANY, text)
     return _NAMES[found.lastindex - 1] if found and found.lastindex else None
 
 
@@ -73,9 +75,9 @@ def in_file(path: Path) -> list[tuple[int, str]]:
     What is larger than source code ever is, is data, and passed over.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if reads.size(path) > _MOST_BYTES:
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = reads.read_text(path, "utf-8").splitlines()
     except (OSError, ValueError):  # ValueError: not UTF-8, or a path that no file can have
         return []
     found = ((number, _in_line(line)) for number, line in enumerate(lines, start=1))
@@ -90,10 +92,10 @@ def starred(text: str) -> str:
     """The text with stars for every credential that is of a known kind."""
     if not any_in([text]):
         return text
-    return _TO_ITS_END.sub(lambda found: "*" * len(found[0]), text)
+    return re.sub(_TO_ITS_END, lambda found: "*" * len(found[0]), text)
 
 
 def any_in(texts: list[str]) -> bool:
     """Whether one of many texts may hold a credential: looked for all at once, and quickly."""
     joined = "\n".join(texts)
-    return any(mark in joined for mark in _MARKS) and _PATTERN.search(joined) is not None
+    return any(mark in joined for mark in _MARKS) and re.search(_ANY, joined) is not None

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.diagnostics import Span
 
@@ -12,8 +13,7 @@ Pointer = tuple[str | int, ...]
 """The route of keys and list indices from the top of a spec to a value."""
 
 
-@dataclass(frozen=True, eq=False)
-class Text:
+class Text(Struct, frozen=True, eq=False, dict=True):
     """A YAML text and the name by which diagnostics call it."""
 
     path: str
@@ -41,8 +41,7 @@ class Text:
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
+class Place(Struct, frozen=True, eq=False):
     """Where a value stands, its key where it has one, and a scalar's text as written."""
 
     text: Text
@@ -67,8 +66,7 @@ class Place:
         return self.written is not None and quoted in (f'"{self.written}"', f"'{self.written}'")
 
 
-@dataclass(frozen=True, eq=False)
-class Document:
+class Document(Struct, frozen=True, eq=False):
     """Plain data and the place of every value in it; `folder` is where its paths start."""
 
     folder: Path

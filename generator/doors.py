@@ -1,15 +1,15 @@
 """The doors of a service, as runbooks tell of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.datatypes import DATATYPE
 from generator.project import Project, Tensor
 from generator.transforms.code import answer_of
 
 
-@dataclass(frozen=True)
-class Door:
+class Door(Struct, frozen=True):
     """A way to call the service: its name, its path, what goes in and what comes out."""
 
     name: str

@@ -5,8 +5,9 @@ A fix is taken only where the mistake is gone after it and nothing new is wrong 
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator import atomic
 from generator.diagnostics import CannotRun, Diagnostic, Fix, Span
@@ -21,8 +22,7 @@ Diagnose = Callable[[bytes], Sequence[Diagnostic]]
 """Everything that is wrong with a text, in file order."""
 
 
-@dataclass(frozen=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """What a spec's text has become, and the mistakes that are put right in it."""
 
     before: bytes

@@ -3,10 +3,12 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from generator import source
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from generator import reads, source
 from generator.diagnostics import CannotRun, Diagnostic, Rejected, Span, shown
 from generator.document import Document
 from generator.images import DIGEST, full_name, reference
@@ -24,8 +26,7 @@ _HEADING = """\
 """
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """A lock file's place and what it holds: digests by the full names of images."""
 
     path: Path
@@ -56,7 +57,7 @@ def read(path: Path) -> Lock:
     """A lock file; raises Rejected with all that is wrong in it, or CannotRun."""
     shown_path = _shown(path)
     try:
-        content = path.read_bytes()
+        content = reads.read_bytes(path)
     except OSError as error:
         raise CannotRun(f"cannot read {shown_path}: {error.strerror}") from None
     return Lock(path, digests(shown_path, content, path.parent))

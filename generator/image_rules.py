@@ -1,7 +1,9 @@
 """Rules about the images that rendered files name, once a lock or its lack has had its say."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from generator import images
 from generator.artefact import RenderedFile
@@ -15,8 +17,7 @@ AREA = "images"
 _LOCKING = "gen lock"
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(Struct, frozen=True):
     """The images that the rendered files of a project on one target name, each once."""
 
     project: Project
@@ -26,10 +27,17 @@ class Named:
 
 
 def found(
-    project: Project, options: object, document: Document, files: Iterable[RenderedFile]
+    project: Project,
+    options: object,
+    document: Document,
+    files: Iterable[RenderedFile],
+    read: Mapping[PurePosixPath, object] = images.NOTHING_READ,
 ) -> Iterator[Diagnostic]:
-    """What the rules say of a project's rendered files, but for what the spec accepts."""
-    uses = {use.image: use for use in images.used(files)}
+    """What the rules say of a project's rendered files, but for what the spec accepts.
+
+    `read` is what is known already of what the files hold.
+    """
+    uses = {use.image: use for use in images.used(files, read)}
     named = Named(project, options, document, tuple(uses.values()))
     for rule in RULES:
         name = f"{AREA}/{rule.__name__.replace('_', '-')}"

@@ -1,17 +1,18 @@
 """Names of container images, as registries and clusters read them, and where files name them."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 import yaml
+from msgspec import Struct
 
 from generator.artefact import RenderedFile
 from generator.document import Pointer
 from generator.quoting import format_of
 from generator.yaml_loader import Loader
 
+NOTHING_READ: Mapping[PurePosixPath, object] = {}
 DOCKER_HUB = "docker.io"
 NO_TAG = "latest"  # what a name without one means
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -25,8 +26,7 @@ _NAME = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """An image in the parts of its name; `tag` is None where none is written."""
 
     host: str
@@ -64,25 +64,29 @@ def full_name(image: str) -> str:
     return parts.name if parts else image
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(Struct, frozen=True):
     """An image that a rendered file names, as it stands there."""
 
     image: str
     path: PurePosixPath
 
 
-def used(files: Iterable[RenderedFile]) -> Iterator[Use]:
+def used(
+    files: Iterable[RenderedFile], read: Mapping[PurePosixPath, object] = NOTHING_READ
+) -> Iterator[Use]:
     """The images that clusters and builders will pull by these files.
 
-    What a compose file or a script tags is made on the machine itself, and not among them.
+    What a compose file or a script tags is made on the machine itself, and not among them. `read`
+    is what is known already of what the files hold.
     """
     for file in files:
         if file.path.name == _COMPOSE:
             continue
         named: Iterator[str]
         if format_of(file.path) == "yaml" and file.path.parts[0] not in _OF_A_BUNDLE:
-            named = (image for document in _documents(file.text) for image in _in_yaml(document))
+            held = read.get(file.path)
+            documents = _documents(file.text) if held is None else [held]
+            named = (image for document in documents for image in _in_yaml(document))
         else:
             named = _in_text(file)
         for image in dict.fromkeys(named):

@@ -3,17 +3,18 @@
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from msgspec import Struct
+
+from generator import reads
 from generator.diagnostics import CannotRun
 
 STANDARD_INPUT = "-"
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(Struct, frozen=True):
     """A file to read; `path` is what diagnostics call it."""
 
     path: str
@@ -32,7 +33,7 @@ class Input:
         if self.path == STANDARD_INPUT:
             return _standard_input()
         try:
-            return Path(self.path).read_bytes()
+            return reads.read_bytes(Path(self.path))
         except OSError as error:
             raise CannotRun(f"cannot read {self.path}: {error.strerror}") from None
 

@@ -10,26 +10,24 @@ import errno
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import msgspec
+from msgspec import Struct
 
 STAGING = ".serving-generator.staging"
 _FORWARD = "journal"
 _BACK = "journal-back"
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(Struct, frozen=True):
     """What a file is to hold."""
 
     data: bytes
     executable: bool = False
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(Struct, frozen=True):
     """One line of the journal; the n-th has the staged files `new-n` and `old-n`."""
 
     path: str
@@ -67,10 +65,10 @@ def settle(folder: Path) -> None:
     The staging folder may come from a repository: nothing in it leads out of the folder.
     """
     staging = folder / STAGING
+    if not os.path.lexists(staging):
+        return
     if staging.is_symlink():
         raise OSError(errno.ELOOP, "it is a link", str(staging))
-    if not staging.exists():
-        return
     if (back := _read(staging / _BACK)) is not None:
         _move_back(folder, back)
     elif (forward := _read(staging / _FORWARD)) is not None:
@@ -101,41 +99,62 @@ def link_on_the_way(folder: Path, path: PurePosixPath) -> Path | None:
 
 
 def _stage(folder: Path, wanted: Mapping[PurePosixPath, Content | None]) -> dict[int, Move]:
-    staging = folder / STAGING
+    staging = f"{folder}/{STAGING}"
     moves: list[Move] = []
     for number, (path, content) in enumerate(wanted.items()):
         if content:
-            new = staging / f"new-{number}"
-            new.write_bytes(content.data)
-            new.chmod(0o755 if content.executable else 0o644)
-        has_old = (folder / path).exists()
+            new = f"{staging}/new-{number}"
+            put(new, content.data)
+            os.chmod(new, 0o755 if content.executable else 0o644)
+        place = f"{folder}/{path}"
+        has_old = os.path.exists(place)
         if has_old:
-            shutil.copy2(folder / path, staging / f"old-{number}")
+            shutil.copy2(place, f"{staging}/old-{number}")
         moves.append(Move(str(path), content is not None, has_old))
-    (staging / "journal.new").write_bytes(msgspec.json.encode(list(map(asdict, moves))))
-    os.replace(staging / "journal.new", staging / _FORWARD)
+    put(f"{staging}/journal.new", msgspec.json.encode(moves))
+    os.replace(f"{staging}/journal.new", f"{staging}/{_FORWARD}")
     return dict(enumerate(moves))
 
 
+def put(path: str, data: bytes) -> None:
+    """`Path.write_bytes` in half the time: without a buffer there is less to set up."""
+    left = memoryview(data)
+    with open(path, "wb", buffering=0) as file:
+        while left:
+            left = left[file.write(left) :]
+
+
 def _move_forward(folder: Path, moves: Mapping[int, Move]) -> None:
+    present: set[str] = set()
     for number, move in moves.items():
-        _settle_one(folder, move, f"new-{number}", staged=move.has_new)
+        _settle_one(folder, move, f"new-{number}", present, staged=move.has_new)
 
 
 def _move_back(folder: Path, moves: Mapping[int, Move]) -> None:
+    present: set[str] = set()
     for number, move in moves.items():
-        _settle_one(folder, move, f"old-{number}", staged=move.has_old)
+        _settle_one(folder, move, f"old-{number}", present, staged=move.has_old)
 
 
-def _settle_one(folder: Path, move: Move, name: str, *, staged: bool) -> None:
-    """Move one staged file into place, unless an earlier run has; or remove what was there."""
-    place = folder / move.path
+def _settle_one(folder: Path, move: Move, name: str, present: set[str], *, staged: bool) -> None:
+    """Move one staged file into place, unless an earlier run has; or remove what was there.
+
+    `present` are folders that are known to be there.
+    """
     if not staged:
+        place = folder / move.path
         place.unlink(missing_ok=True)
         drop_empty(folder, place.parent)
-    elif (folder / STAGING / name).exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(folder / STAGING / name, place)
+        present.clear()
+        return
+    source = f"{folder}/{STAGING}/{name}"
+    if os.path.exists(source):
+        target = f"{folder}/{move.path}"
+        parent = os.path.dirname(target)
+        if parent not in present:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+            present.add(parent)
+        os.replace(source, target)
 
 
 def drop_empty(top: Path, folder: Path) -> None:

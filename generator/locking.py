@@ -1,16 +1,17 @@
 """Which images a lock needs for which specs, and what becomes of its file."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from generator import image_lock, images
 from generator.image_lock import Lock
 from generator.pipeline import Build, folder_of
 
 
-@dataclass
-class Needs:
+class Needs(Struct):
     """A lock, there or to be made, and the full names of all images that its specs' files use."""
 
     lock: Lock
@@ -26,8 +27,7 @@ class Needs:
         return sorted(set(self.lock.digests) - self.images)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """An entry of a lock that becomes another; None where there is none."""
 
     image: str

@@ -8,10 +8,10 @@ refuses all of these.
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import yaml
+from msgspec import Struct
 
 from generator.diagnostics import Diagnostic, Rejected, Span
 from generator.document import Pointer, Text
@@ -22,12 +22,11 @@ MOST_VALUES = 1_000_000
 MOST_DIGITS = 70  # more than any 64-bit number has
 
 _TAG = "tag:yaml.org,2002:"
-_NOT_KUBECTLS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")
+NOT_KUBECTLS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")
 """Line breaks of YAML 1.1 alone, at which libyaml counts a line and editors do not."""
 
 
-@dataclass(frozen=True, eq=False)
-class Manifest:
+class Manifest(Struct, frozen=True, eq=False, dict=True):
     """One document of a YAML text; `data` is what kubectl makes of it."""
 
     text: Text
@@ -71,7 +70,7 @@ class Manifest:
 
 def read(text: Text) -> list[Manifest]:
     """The documents of a text that hold anything; raises Rejected where it is no YAML."""
-    content = Text(text.path, text.content.translate(_NOT_KUBECTLS))
+    content = Text(text.path, text.content.translate(NOT_KUBECTLS))
     try:
         refuse_characters(content)
         refuse_depth(content, MOST_DEPTH)
@@ -196,7 +195,7 @@ def _scalar(node: yaml.ScalarNode) -> object:
     """A scalar as goyaml.v2 resolves it: https://github.com/go-yaml/yaml/blob/v2/resolve.go."""
     text: str = node.value
     is_quoted = node.style or not node.tag.startswith(_TAG)
-    value = text if is_quoted else _resolved(text)
+    value = text if is_quoted else resolved(text)
     if node.tag == f"{_TAG}str" and not isinstance(value, str) and _is_tagged(text):
         return text
     return value
@@ -208,7 +207,7 @@ def _is_tagged(text: str) -> bool:
     return bool(tag != f"{_TAG}str")
 
 
-def _resolved(text: str) -> object:
+def resolved(text: str) -> object:
     if text in _WORDS:
         return _WORDS[text]
     digits = text.replace("_", "")

@@ -11,9 +11,11 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.pbtxt import Field, Message, PbtxtError, Refusal, Scalar, parse, quoted
 from generator.shipped import shipped
@@ -69,8 +71,7 @@ class FieldType(NamedTuple):
     oneof: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """The messages and enums of one release of Triton."""
 
     source: str

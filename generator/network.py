@@ -6,7 +6,8 @@ What pods call is not restricted.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.artefact import Artefact, artefact
 from generator.project import Project
@@ -25,8 +26,7 @@ AGGREGATED_METRICS = 9088
 AGGREGATES = "serving.kserve.io/enable-metric-aggregation"
 
 
-@dataclass(frozen=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """Who may reach which ports, and why: a comment without its #.
 
     Pods are those of the policy's own namespace.
@@ -38,8 +38,7 @@ class Allowed:
     pods: tuple[Mapping[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The rules for the pods that a selector finds; `manifest` is the name of its file."""
 
     name: str

@@ -3,10 +3,11 @@
 import io
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml as pyyaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.artefact import RenderedFile
 from generator.diagnostics import shown
@@ -18,8 +19,7 @@ MANIFESTS = "manifests"
 MOST_VALUES = 2_000
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """A change to one rendered manifest: a JSON merge patch, a JSON patch, or both in turn."""
 
     manifest: str

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, NoReturn
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity
 
@@ -35,8 +37,7 @@ _LETTERS = dict(zip(b"abfnrtv\\'\"?", b"\a\b\f\n\r\t\v\\'\"?", strict=True))
 _CLOSING = {"{": "}", "<": ">"}
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why Triton would not take a text, and where; line and column start at 1.
 
     `rule` is the name of the rule that says so; what a warning is about Triton takes, and does
@@ -59,8 +60,7 @@ class PbtxtError(ValueError):
         self.refusal = refusal
 
 
-@dataclass(frozen=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A value that is not a message: a word or number as written, a string decoded."""
 
     kind: Literal["word", "number", "string"]
@@ -69,8 +69,7 @@ class Scalar:
     column: int
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Struct, frozen=True):
     """One `name: value`; `bracketed` when the values stand in `[ ]`."""
 
     name: str
@@ -80,8 +79,7 @@ class Field:
     column: int
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True):
     """The fields between two braces, or of the whole text."""
 
     fields: tuple[Field, ...]
@@ -124,6 +122,7 @@ def _quoted_character(character: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in character.encode())
 
 
+@lru_cache(maxsize=4)  # those who hold a text against fields and rules ask one after the other
 def parse(text: str) -> Message:
     """Read protobuf text format into a tree; raises PbtxtError at the first thing that is not."""
     return Message(_Parser(list(_tokens(text))).fields(closing=""), 1, 1)

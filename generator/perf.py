@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from generator.datatypes import DATATYPE
 from generator.project import Dtype, Perf, Project, Tensor
@@ -46,8 +47,7 @@ TensorForm = Literal["v2-binary", "v2-json", "seldon"]
 """V2 with raw bytes behind its JSON, V2 as JSON alone, or one tensor in a SeldonMessage."""
 
 
-@dataclass(frozen=True)
-class ImageRequest:
+class ImageRequest(Struct, frozen=True):
     """A request of one image of this size."""
 
     request_field: str
@@ -56,8 +56,7 @@ class ImageRequest:
     protocol: ImageForm
 
 
-@dataclass(frozen=True)
-class RequestTensor:
+class RequestTensor(Struct, frozen=True):
     """An input tensor of a request, batch dimension included, no dimension left free."""
 
     name: str
@@ -65,16 +64,14 @@ class RequestTensor:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class TensorRequest:
+class TensorRequest(Struct, frozen=True):
     """A request of one sample of every input."""
 
     tensors: tuple[RequestTensor, ...]
     form: TensorForm = "v2-binary"
 
 
-@dataclass(frozen=True)
-class LoadTest:
+class LoadTest(Struct, frozen=True):
     """What a load test needs to know.
 
     `url` takes the POST request, `readiness_url` answers 200 to a GET once the model is loaded;

@@ -1,9 +1,9 @@
 """Digests for the images that patches bring, which no plan has seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import yaml
+from msgspec.structs import replace
 
 from generator import images
 from generator.artefact import RenderedFile

@@ -1,23 +1,25 @@
 """The straight line from a spec to the text of every file that deploys it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator import acceptance, defaults, image_rules, pinning
 from generator.artefact import RenderedFile
 from generator.cluster import cluster_of
 from generator.diagnostics import CannotRun, Diagnostic, Rejected, in_file_order
 from generator.document import Document, Pointer
+from generator.manifest_events import Readings, readings
 from generator.patches import MANIFESTS, Patch, patched
 from generator.planned import planned, rendered
 from generator.problem import Problem, located
+from generator.selection import EVERYTHING, Selection
 from generator.validate import Deployment, validate
-from generator.views import EVERYTHING, Selection
 
 
-@dataclass(frozen=True)
-class Build:
+class Build(Struct, frozen=True):
     """What one spec becomes: every file's text, and warnings.
 
     Paths start at the folder that holds all projects.
@@ -65,18 +67,21 @@ def _rendered(deployment: Deployment) -> tuple[list[RenderedFile], list[Diagnost
     rule, document = "patches/does-not-apply", deployment.document
     flaws = [located(problem, rule, document) for problem in problems]
     if not flaws:
-        flaws = [*_refused(files, deployment), *_images(files, deployment)]
+        read = readings(files)
+        flaws = [*_refused(files, deployment, read), *_images(files, deployment, read)]
     if any(flaw.severity == "error" for flaw in flaws):
         raise Rejected(flaws)
     place = folder_of(deployment)
     return [replace(file, path=place / file.path) for file in files], flaws
 
 
-def _refused(files: list[RenderedFile], deployment: Deployment) -> Iterator[Diagnostic]:
+def _refused(
+    files: list[RenderedFile], deployment: Deployment, read: Readings
+) -> Iterator[Diagnostic]:
     """What acceptance says, at the patch that touched the file or else at the target."""
     accepted = deployment.project.accepted_warnings
     is_shut = deployment.project.security.read_only_root  # else a writable root is what is meant
-    for refusal in acceptance.refusals(files, cluster_of(deployment.project)):
+    for refusal in acceptance.refusals(files, cluster_of(deployment.project), read):
         if refusal.severity == "warning" and refusal.rule in accepted:
             continue
         if refusal.rule == "pod-security/writable-root" and not is_shut:
@@ -88,10 +93,12 @@ def _refused(files: list[RenderedFile], deployment: Deployment) -> Iterator[Diag
         yield located(problem, refusal.rule, deployment.document)
 
 
-def _images(files: list[RenderedFile], deployment: Deployment) -> Iterator[Diagnostic]:
+def _images(
+    files: list[RenderedFile], deployment: Deployment, read: Readings
+) -> Iterator[Diagnostic]:
     """What the rules on images say."""
     project, options = deployment.project, deployment.options
-    return image_rules.found(project, options, deployment.document, files)
+    return image_rules.found(project, options, deployment.document, files, read)
 
 
 def _last_patch(file: RenderedFile, patches: tuple[Patch, ...]) -> Pointer:

@@ -18,7 +18,8 @@ def planned(
 ) -> list[Artefact]:
     """The files to render, in path order."""
     own = target.plan(project, options)
-    return sorted([*own, *application_files(project, own)], key=lambda each: each.path)
+    everything = [*own, *application_files(project, own)]
+    return sorted(everything, key=lambda each: each.path.parts)  # as paths compare, but quicker
 
 
 def rendered(artefacts: Iterable[Artefact], project: Project) -> list[RenderedFile]:

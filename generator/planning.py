@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 
 from generator import perf
@@ -22,8 +23,14 @@ PYTHON_IMAGE = "docker.io/library/python:3.12-slim-bookworm"
 
 def load_test_values(test: perf.LoadTest | None) -> dict[str, object] | None:
     """The values of the load test's templates, the job's name among them."""
-    texts = [(shipped("templates") / name).read_text(encoding="utf-8") for name in perf.TEMPLATES]
-    return perf.artefact_values(test, texts) if test else None
+    return perf.artefact_values(test, _load_test_texts()) if test else None
+
+
+@cache
+def _load_test_texts() -> tuple[str, ...]:
+    return tuple(
+        (shipped("templates") / name).read_text(encoding="utf-8") for name in perf.TEMPLATES
+    )
 
 
 def load_test_files(

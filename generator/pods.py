@@ -5,7 +5,8 @@ The values are those of templates/common/manifests/.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.project import Project, ReplicaRange
 from generator.resources import amount
@@ -17,8 +18,7 @@ _UNKNOWN_BUNDLE = "3Gi"  # more than most models that fit on one accelerator
 _BESIDES_BYTES = 4 * _GIBIBYTE  # logs, libraries, packages of a worker
 
 
-@dataclass(frozen=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """A folder that a container writes to: the name of its volume, and the most that it holds.
 
     `why` is a comment without its #.

@@ -1,16 +1,14 @@
 """What a rule says of a spec: a pointer and an explanation, never a line number."""
 
-import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from generator.blackening import blackened, kept_of
+from msgspec import Struct
+
 from generator.diagnostics import Diagnostic, Fix, Related, Severity, shown
 from generator.document import Document, Pointer
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A mistake at a pointer; `message` and `hint` are in the words of the spec.
 
     `at_key` points at the key even where the value is a scalar. `related` are other values that
@@ -29,6 +27,8 @@ class Problem:
 
 def located(problem: Problem, rule: str, document: Document) -> Diagnostic:
     """The problem as a diagnostic, at the line that won where a spec is merged."""
+    from generator.blackening import blackened, kept_of  # where something is wrong
+
     place = document.place(problem.pointer)
     span = place.key if problem.at_key and place.key else place.span
     here = place.text.path, span
@@ -84,6 +84,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     words = sorted(known)
     if not words:
         return "remove it: nothing can stand here"
+    import difflib  # likewise
+
     near = difflib.get_close_matches(word, words, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(words)}"
 

@@ -5,9 +5,10 @@ already vouched for shapes when one of these is made.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
+
+from msgspec import Struct, field
 
 from generator.document import Document
 
@@ -22,8 +23,7 @@ Dimension = int | str
 """A size, or a letter for a dimension that is free; a leading `N` is the batch."""
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """An input or output of the model, batch dimension included."""
 
     name: str
@@ -40,8 +40,7 @@ class Tensor:
         return self.shape[1:] if self.has_batch else self.shape
 
 
-@dataclass(frozen=True)
-class Weights:
+class Weights(Struct, frozen=True):
     """A state_dict, saved by torch.save: a path relative to the spec, or a URL with its checksum.
 
     `sha256` holds the first 8 to 64 hexadecimal digits. `convert` is a function, file.py:name,
@@ -54,8 +53,7 @@ class Weights:
     convert: str | None = None
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Struct, frozen=True):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     source: str | None = None
@@ -69,8 +67,7 @@ class Model:
     size: Quantity | None = None
 
 
-@dataclass(frozen=True)
-class Export:
+class Export(Struct, frozen=True):
     """`method` is how TorchScript is made, and of no other format; trace when absent."""
 
     format: Format = "torchscript"
@@ -82,8 +79,7 @@ class Export:
         return self.format == "torchscript" and self.method != "script"
 
 
-@dataclass(frozen=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """`bundle_uri` is where this target's bundle lies in this environment.
 
     `is_verbatim`: it was given for this target; else it is a folder under the project's uri.
@@ -94,8 +90,7 @@ class Storage:
     secret: str | None = None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One operation of a transform pipeline with its arguments.
 
     A bare scalar argument (`top_k: 3`) is the argument named like the operation.
@@ -105,8 +100,7 @@ class Step:
     arguments: Mapping[str, object]
 
 
-@dataclass(frozen=True)
-class Transforms:
+class Transforms(Struct, frozen=True):
     run_in: RunIn = "component"
     request_field: str = "image_bytes"
     preprocess: tuple[Step, ...] = ()
@@ -114,28 +108,24 @@ class Transforms:
     requirements: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     cpu: Quantity | None = None
     memory: Quantity | None = None
 
 
-@dataclass(frozen=True)
-class ReplicaRange:
+class ReplicaRange(Struct, frozen=True):
     min: int = 1
     max: int = 1
 
 
-@dataclass(frozen=True)
-class ComponentHardware:
+class ComponentHardware(Struct, frozen=True):
     cpu: Quantity | None = None
     memory: Quantity | None = None
     limits: Limits = Limits()
     replicas: ReplicaRange | None = None
 
 
-@dataclass(frozen=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     accelerator: Literal["cpu", "nvidia"] = "cpu"
     gpus: int | None = None
     cpu: Quantity = 1
@@ -146,22 +136,19 @@ class Hardware:
     components: dict[str, ComponentHardware] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Batching:
+class Batching(Struct, frozen=True):
     max_size: int | None = None
     dynamic: bool = True
     preferred: tuple[int, ...] = ()
     delay: str | None = None
 
 
-@dataclass(frozen=True)
-class Autoscaling:
+class Autoscaling(Struct, frozen=True):
     metric: Literal["cpu", "memory", "concurrency", "rps"]
     target: int
 
 
-@dataclass(frozen=True)
-class Serving:
+class Serving(Struct, frozen=True):
     protocol: Protocol | None = None
     transport: Transport = "http"
     batching: Batching = Batching()
@@ -171,8 +158,7 @@ class Serving:
     autoscaling: Autoscaling | None = None
 
 
-@dataclass(frozen=True)
-class Toleration:
+class Toleration(Struct, frozen=True):
     """A taint of nodes that the model's pods stand: every effect of it where none is named."""
 
     key: str | None = None
@@ -181,8 +167,7 @@ class Toleration:
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
 
 
-@dataclass(frozen=True)
-class Kubernetes:
+class Kubernetes(Struct, frozen=True):
     namespace: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
@@ -194,53 +179,46 @@ class Kubernetes:
     crds: str | None = None
 
 
-@dataclass(frozen=True)
-class NetworkPolicy:
+class NetworkPolicy(Struct, frozen=True):
     """Whose pods may call a service: those of some namespaces, its gateway's among them."""
 
     allow_from: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Security:
+class Security(Struct, frozen=True):
     """How far the containers are shut in, beyond what every pod is held to."""
 
     read_only_root: bool = True
     network_policy: NetworkPolicy | None = None
 
 
-@dataclass(frozen=True)
-class Images:
+class Images(Struct, frozen=True):
     registry: str
     tag: str
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """The cluster that Argo CD applies to: its address or the name that Argo CD knows it by."""
 
     server: str | None = None
     name: str | None = None
 
 
-@dataclass(frozen=True)
-class Automated:
+class Automated(Struct, frozen=True):
     """Argo CD applies what changes in the repository by itself."""
 
     prune: bool = False
     self_heal: bool = False
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(Struct, frozen=True):
     """The manifests are rendered by Argo CD; `spec` is the spec's path in the repository."""
 
     spec: str
     name: str = "serving-generator"
 
 
-@dataclass(frozen=True)
-class Hydrate:
+class Hydrate(Struct, frozen=True):
     """Argo CD commits what it has rendered to a branch, and applies what stands there."""
 
     branch: str
@@ -248,8 +226,7 @@ class Hydrate:
     staging_branch: str | None = None
 
 
-@dataclass(frozen=True)
-class ArgoCd:
+class ArgoCd(Struct, frozen=True):
     """`clusters` are labels of clusters: with them there is an Application for each of those."""
 
     repository: str
@@ -265,29 +242,25 @@ class ArgoCd:
     hydrate: Hydrate | None = None
 
 
-@dataclass(frozen=True)
-class GitOps:
+class GitOps(Struct, frozen=True):
     argo_cd: ArgoCd
 
 
-@dataclass(frozen=True)
-class Slo:
+class Slo(Struct, frozen=True):
     p50: str | None = None
     p95: str | None = None
     p99: str | None = None
     success_ratio: float = 1.0
 
 
-@dataclass(frozen=True)
-class Perf:
+class Perf(Struct, frozen=True):
     rate: int
     duration: str = "60s"
     warm_up: str = "10s"
     slo: Slo = Slo()
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(Struct, frozen=True):
     """One spec as it stands for one target in one environment."""
 
     name: str
@@ -318,8 +291,7 @@ class Project:
         return PurePosixPath(*filter(None, (self.name, self.environment, self.target)))
 
 
-@dataclass(frozen=True)
-class Served:
+class Served(Struct, frozen=True):
     """Another project whose model the same server holds, with its options of the same target.
 
     `document` is its spec, which diagnostics about it point into.

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -42,7 +43,7 @@ def _escaped(text: str) -> str:
 def quote_yaml(value: object) -> str:
     """A scalar, or a list or map in flow style; plain only where every reader reads the same."""
     if isinstance(value, str):
-        return value if is_plain_yaml(value) else quote_json(value)
+        return _word(value) if len(value) <= _LONGEST_WORD else _text(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{quote_yaml(k)}: {quote_yaml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, Sequence):
@@ -50,6 +51,14 @@ def quote_yaml(value: object) -> str:
     text = quote_json(value)
     # YAML 1.1 knows no number without a point before its exponent.
     return re.sub(r"^(-?[0-9]+)e", r"\1.0e", text) if isinstance(value, float) else text
+
+
+def _text(value: str) -> str:
+    return value if is_plain_yaml(value) else quote_json(value)
+
+
+_word = lru_cache(maxsize=4096)(_text)  # the same words stand in every manifest
+_LONGEST_WORD = 200
 
 
 def is_plain_yaml(text: str) -> bool:
@@ -173,4 +182,9 @@ _BY_NAME = {
 
 def format_of(path: PurePosixPath) -> str:
     """The format of a file of this name; plain lines where nothing else is known."""
-    return _BY_NAME.get(path.name) or _BY_NAME.get(path.suffix) or "line"
+    return _format_of_name(path.name)
+
+
+@lru_cache(maxsize=1024)  # asked four times of every file, and files have few names
+def _format_of_name(name: str) -> str:
+    return _BY_NAME.get(name) or _BY_NAME.get(PurePosixPath(name).suffix) or "line"

@@ -3,6 +3,7 @@
 import math
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from generator.project import Hardware, Quantity
 
@@ -27,6 +28,7 @@ _SECONDS = {
 }
 
 
+@lru_cache(maxsize=1024, typed=True)  # typed: True is no quantity, and equals 1
 def amount(quantity: Quantity) -> Fraction:
     """A quantity as a number: cores for CPU, bytes for memory."""
     if not isinstance(quantity, str):
@@ -37,6 +39,7 @@ def amount(quantity: Quantity) -> Fraction:
     return Fraction(found[1]) * _SUFFIXES[found[2]]
 
 
+@lru_cache(maxsize=1024, typed=True)
 def canonical(quantity: Quantity) -> str:
     """A quantity as the API server gives it back: `0.5` is `500m`, `1024Mi` is `1Gi`.
 

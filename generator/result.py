@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from generator.diagnostics import Diagnostic
 
@@ -10,8 +12,7 @@ DONE, REFUSED, COULD_NOT_RUN = 0, 1, 2
 """Exit statuses, the worse the higher."""
 
 
-@dataclass
-class Result:
+class Result(Struct):
     """What was found in all files of a run, in the order in which it was found.
 
     `checked` are the files that were looked at, also those without a mistake; `passed_over` counts
@@ -61,8 +62,8 @@ class Result:
             self._seen.add(path)
             self.checked.append(path)
 
-    _seen: set[str] = field(default_factory=set, repr=False)
-    _told: set[Diagnostic] = field(default_factory=set, repr=False)
+    _seen: set[str] = field(default_factory=set)
+    _told: set[Diagnostic] = field(default_factory=set)
 
     @property
     def errors(self) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from generator.blackening import blackened, excerpt
 from generator.credentials import any_in, kind
 from generator.diagnostics import Diagnostic, Span
 from generator.document import Document, Place, Pointer
@@ -41,6 +40,8 @@ def guessed(document: Document) -> Iterator[Diagnostic]:
 
 
 def _told(pointer: Pointer, what: str, place: Place, others: list[Place]) -> Diagnostic:
+    from generator.blackening import blackened  # for a spec that holds one
+
     source = _blackened(place, others)
     message = f"`{_route(pointer)}` holds {what}"
     hint = _CERTAIN_HINT if _is_setting(pointer) else _HINT
@@ -68,6 +69,8 @@ def _elsewhere(document: Document, places: list[Place]) -> Iterator[Diagnostic]:
     text = document.place(()).text
     if not any_in([text.content]):
         return
+    from generator.blackening import blackened, excerpt  # likewise
+
     told = {
         line
         for place in places

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
+@cache
 def shipped(name: str) -> Path:
     """Find a shipped file or folder, such as `schemas/triton/model_config.json`.
 

@@ -2,8 +2,9 @@
 
 import re
 import warnings
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Schema = dict[str, Any]
 """A JSON Schema: data whose shape is only known to its keywords."""
@@ -47,8 +48,7 @@ CHOICES = (
 )
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The compact schema of one kind in one version, and the size of what it was made from."""
 
     api_version: str

@@ -1,9 +1,10 @@
 """What a target is: the one contract between the engine and a serving system."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 from generator.artefact import Artefact
 from generator.problem import Problem
@@ -13,8 +14,7 @@ Rule = Callable[[Project], Iterator[Problem]]
 TargetRule = Callable[[Project, Any], Iterator[Problem]]  # Any: the target's own options type
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(Struct, frozen=True):
     """The exported model of a project, and where it lies in the bundle.
 
     `by_name`: its server finds the inputs by the names of the spec, not by their order.
@@ -25,8 +25,7 @@ class Program:
     by_name: bool = False
 
 
-@dataclass(frozen=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """A TorchServe model archive that is made of a folder of the bundle, which it replaces.
 
     The folder holds the rendered code and, under the name `serialized`, the exported program.
@@ -40,8 +39,7 @@ class Archive:
     serialized: str
 
 
-@dataclass(frozen=True)
-class Prebuilt:
+class Prebuilt(Struct, frozen=True):
     """A TorchServe model archive that the user has made; it is held against what it should be.
 
     `source` is a path relative to the project's spec or an http(s) URL, which has a `sha256`.
@@ -55,8 +53,7 @@ class Prebuilt:
     version: str
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """What a target's bundle holds beside its text part, which is rendered under models/.
 
     `keeps` is a pattern of files that stay although they are no part of it any more.
@@ -68,8 +65,7 @@ class Bundle:
     keeps: str | None = None
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     """What a deployment is called outside its own folder, where another may be called the same.
 
     `service` is the name of its Kubernetes Service, None where there is none; `images` are the
@@ -80,8 +76,7 @@ class Names:
     images: Mapping[str, object]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """One way to serve a project.
 
     `name` is the word of spec keys, folders and rule names; `options` is the dataclass that

@@ -8,8 +8,9 @@ import codecs
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.diagnostics import Span
 from generator.inputs import identity
@@ -39,8 +40,7 @@ _NAME = re.compile(
 _MANIFEST = [re.compile(rf"^{key}[ \t]*:", re.MULTILINE) for key in ("apiVersion", "kind")]
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A file that names a project; `is_spec` where it would be a spec if its folder were given."""
 
     path: str
@@ -50,8 +50,7 @@ class Claim:
     is_spec: bool
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A file, or a folder, among the specs of which nobody can say what it was."""
 
     path: str

@@ -6,7 +6,10 @@ value that another target or environment of the same spec uses is no mistake, an
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
 
 from generator.diagnostics import Diagnostic, Severity, Span
 from generator.document import Document, Pointer
@@ -16,8 +19,7 @@ from generator.project import Project
 _NAME = "/no-effect"
 
 
-@dataclass(frozen=True)
-class Idle:
+class Idle(Struct, frozen=True):
     """A value that a target does not look at, and why.
 
     `must` marks what nobody can do without: that is an error, not a warning.
@@ -59,9 +61,9 @@ def _is_given(project: Project, pointer: Pointer) -> bool:
     """Whether a value differs from what it is where nobody writes it."""
     node: object = project
     for key in _TYPED.get(pointer, pointer):
-        if not is_dataclass(node):
+        if not isinstance(node, Struct):
             return True  # an item of a list, which has no default
-        default = _defaults(node).get(str(key), MISSING)
+        default = _defaults(node).get(str(key), NODEFAULT)
         node = getattr(node, str(key))
         if node == default:
             return False
@@ -69,11 +71,16 @@ def _is_given(project: Project, pointer: Pointer) -> bool:
 
 
 def _defaults(node: object) -> dict[str, object]:
-    assert is_dataclass(node)
+    assert isinstance(node, Struct)
     return {
-        each.name: each.default if each.default_factory is MISSING else each.default_factory()
-        for each in fields(node)
+        each.name: each.default if each.default_factory is NODEFAULT else each.default_factory()
+        for each in _fields(type(node))
     }
+
+
+@cache
+def _fields(kind: type[Struct]) -> tuple[FieldInfo, ...]:
+    return fields(kind)
 
 
 def is_of_no_use(diagnostic: Diagnostic, document: Document) -> bool:

@@ -1,27 +1,28 @@
 """Turn a document into projects, or say everything that is wrong with it at once."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
-from generator import class_names, defaults, image_lock, schema
+from generator import class_names, defaults, image_lock, reads, schema
 from generator.diagnostics import Diagnostic, Rejected, in_file_order
 from generator.document import Document, Pointer
 from generator.problem import Problem, did_you_mean, located
 from generator.project import Project, Served
 from generator.rules import RULES
 from generator.secrecy import guessed, revealed
+from generator.selection import EVERYTHING, Selection
 from generator.startup import startup
 from generator.target import Target
 from generator.unused import is_of_no_use, unless_used
-from generator.views import ALONE, EVERYTHING, OVERRIDABLE, Selection, View, framed, views
+from generator.views import ALONE, OVERRIDABLE, View, framed, views
 
 
-@dataclass(frozen=True, eq=False)
-class Deployment:
+class Deployment(Struct, frozen=True, eq=False):
     """A project on one target in one environment that every rule has passed."""
 
     project: Project
@@ -196,7 +197,7 @@ def _served(deployment: Deployment, path: str) -> tuple[Deployment, tuple[Diagno
     """
     file, target = deployment.project.folder / path, deployment.target.name
     try:
-        document = defaults.load(str(file), file.read_bytes(), file.parent)
+        document = defaults.load(str(file), reads.read_bytes(file), file.parent)
     except OSError as error:
         hint = "paths start at the spec's folder"
         raise _CannotServe(f"cannot read `{path}`: {error.strerror}", hint) from None
@@ -224,11 +225,13 @@ def _also_serves(data: Mapping[str, object], target: str) -> Iterator[object]:
             yield options["also_serves"]
 
 
-def _collisions(deployments: Iterable[Deployment]) -> Iterator[Diagnostic]:
+def _collisions(deployments: Sequence[Deployment]) -> Iterator[Diagnostic]:
     """Two targets of one project that are called the same, where both cannot be.
 
     The same service may be meant, so that one target takes the other's place; an image never is.
     """
+    if len(deployments) == 1:
+        return  # one deployment cannot collide with itself
     images: dict[str, tuple[object, str]] = {}
     services: dict[tuple[str | None, str], str] = {}
     for deployment in deployments:
@@ -285,12 +288,13 @@ def _found(deployment: Deployment) -> Iterator[Diagnostic]:
     yield from guessed(document)
     for area, rules in RULES.items():
         for rule in rules:
-            found = (_as_written(problem, document) for problem in rule(project))
-            yield from _located(found, _name(area, rule), document)
+            for problem in rule(project):
+                yield located(_as_written(problem, document), _name(area, rule), document)
     for own in target.rules:
-        problems = own(project, deployment.options)
-        told = _located(problems, _name(target.name, own), document)
-        yield from (each for each in told if not is_of_no_use(each, document))
+        for problem in own(project, deployment.options):
+            told = located(problem, _name(target.name, own), document)
+            if not is_of_no_use(told, document):
+                yield told
 
 
 def _as_written(problem: Problem, document: Document) -> Problem:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.beginnings import without_beginnings
 from generator.diagnostics import shown
 from generator.document import Document, Pointer, merged
 from generator.problem import Problem, did_you_mean
+from generator.selection import Selection
 from generator.target import Target
 from generator.targets import TARGETS
 
@@ -27,25 +30,7 @@ ALONE = "predictor"
 """The target of a spec that names none: it needs no server."""
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which targets and environments are asked for; empty means all."""
-
-    targets: tuple[str, ...] = ()
-    environments: tuple[str, ...] = ()
-
-    def has_target(self, name: str) -> bool:
-        return not self.targets or name in self.targets
-
-    def has_environment(self, name: str | None) -> bool:
-        return not self.environments or name in self.environments
-
-
-EVERYTHING = Selection()
-
-
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """The layers of a spec over each other: project, target's own, environment, its target's."""
 
     document: Document

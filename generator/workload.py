@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from generator.images import full_name
 from generator.project import ComponentHardware, Hardware, Project, Quantity
@@ -20,8 +21,7 @@ _PULL_SECONDS = 600
 Resources = dict[str, dict[str, str]]
 
 
-@dataclass(frozen=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """What the rules about scaling, components and images need to know of any target.
 
     `mode` is what scales the service, in the words of the spec, and `other_mode` what to set for

@@ -1,15 +1,19 @@
 """Bring a project's folder to what was rendered, whole or not at all."""
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from msgspec import Struct
+
 from generator.artefact import RenderedFile
-from generator.blackened_diff import shown_diff
 from generator.diagnostics import CannotRun
+from generator.foreign import refuse_foreign
 from generator.journal import (
     STAGING,
     Content,
@@ -25,10 +29,10 @@ RECORD = ".serving-generator"
 
 Neither YAML nor JSON by name, so that no GitOps tool takes it for a manifest.
 """
+_OWN = PurePosixPath(RECORD)
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What differs between a project's folder and its render; paths start at that folder."""
 
     created: tuple[PurePosixPath, ...]
@@ -41,8 +45,7 @@ class Changes:
         return bool(self.created or self.updated or self.removed)
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """What a project's folder is to hold; `scope` are the parts of it that were rendered."""
 
     folder: Path
@@ -62,32 +65,36 @@ def tree(output: Path, project: str, files: Sequence[RenderedFile], scope: Seque
 def compare(tree: Tree) -> Changes:
     """What `write` would do; raises CannotRun where the folder cannot be read."""
     with _os_errors_told("read", tree.folder):
-        return _changes(tree)
+        return _changes(tree, _Record(tree.folder), _digests(tree))
 
 
-def _changes(tree: Tree) -> Changes:
+def _changes(tree: Tree, record: "_Record", digests: Mapping[PurePosixPath, str]) -> Changes:
     created: list[PurePosixPath] = []
     updated: list[PurePosixPath] = []
     removed: list[PurePosixPath] = []
     edited: list[PurePosixPath] = []
+    folder = str(tree.folder)
     for path, file in tree.files.items():
-        current = _read(tree.folder / path)
+        current = _content(f"{folder}/{path}")
         if current is None:
             created.append(path)
-        elif current != file.text.encode() or _is_executable(tree.folder / path) != file.executable:
+        elif current != Content(file.text.encode(), file.executable):
             updated.append(path)
-    for path, digest in _record(tree.folder).items():
+    # A record of these very files names no other that might have to go.
+    for path, digest in record.owned.items() if record.text != _as_record(digests) else ():
         if path in tree.files or not tree.covers(path):
             continue
-        current = _read(tree.folder / path)
-        if current is not None:
-            is_ours = _digest(current) == digest and not link_on_the_way(tree.folder, path)
+        left = _read(tree.folder / path)
+        if left is not None:
+            is_ours = _digest(left) == digest and not link_on_the_way(tree.folder, path)
             (removed if is_ours else edited).append(path)
     return Changes(tuple(created), tuple(updated), tuple(removed), tuple(edited))
 
 
 def unified_diff(tree: Tree, changes: Changes) -> Iterator[str]:
     """The lines of a diff from what lies in the folder to what is rendered."""
+    from generator.blackened_diff import shown_diff  # 10 ms, for what differs alone
+
     for path in sorted((*changes.created, *changes.updated, *changes.removed)):
         place = tree.folder / path
         old = (_read(place) or b"").decode("utf-8", "replace")
@@ -111,10 +118,11 @@ def write(tree: Tree) -> Changes:
     """
     with _os_errors_told("write", tree.folder), _present(tree.folder), _locked(tree.folder):
         settle(tree.folder)
-        changes = _changes(tree)
-        _refuse_foreign(tree, changes)
-        record = _new_record(tree)
-        if changes or record != _read(tree.folder / RECORD):
+        old, digests = _Record(tree.folder), _digests(tree)
+        changes = _changes(tree, old, digests)
+        _refuse_foreign(tree, changes, old)
+        record = _new_record(tree, old, digests)
+        if changes or record != old.text:
             wanted: dict[PurePosixPath, Content | None] = dict.fromkeys(changes.removed)
             for path in (*changes.created, *changes.updated):
                 file = tree.files[path]
@@ -147,11 +155,12 @@ def drop(folder: Path) -> Changes | None:
 def _dropped(folder: Path) -> Changes:
     settle(folder)
     everything = nothing_of(folder)
-    changes = _changes(everything)
-    _refuse_foreign(everything, changes)
-    owned = _record(folder)
+    record = _Record(folder)
+    changes = _changes(everything, record, {})
+    _refuse_foreign(everything, changes, record)
+    owned = record.owned
     kept = _as_record({path: owned[path] for path in changes.edited})
-    if not kept or kept != _read(folder / RECORD):
+    if not kept or kept != record.text:
         wanted: dict[PurePosixPath, Content | None] = dict.fromkeys(changes.removed)
         change(folder, wanted | {PurePosixPath(RECORD): Content(kept) if kept else None})
     for path in owned:  # of files that somebody has removed, the folders are left
@@ -170,40 +179,42 @@ def was_linked(folder: Path, path: PurePosixPath) -> bool:
     return link_on_the_way(folder, path) is not None
 
 
-def _new_record(tree: Tree) -> bytes:
-    owned = {path: d for path, d in _record(tree.folder).items() if not tree.covers(path)}
-    owned |= {path: _digest(file.text.encode()) for path, file in tree.files.items()}
-    return _as_record(owned)
+class _Record(Struct, frozen=True, dict=True):
+    """The record as it lies in a project's folder, read when it is first asked for."""
+
+    folder: Path
+
+    @cached_property
+    def text(self) -> bytes | None:
+        return _read(self.folder / RECORD)
+
+    @cached_property
+    def owned(self) -> dict[PurePosixPath, str]:
+        """The digests of the files that it owes."""
+        lines = (self.text or b"").decode("utf-8", "replace").split("\n")
+        pairs = (line.split("  ", 1) for line in lines if "  " in line)
+        return {PurePosixPath(path): digest for digest, path in pairs if is_inside(path)}
+
+
+def _digests(tree: Tree) -> dict[PurePosixPath, str]:
+    return {path: _digest(file.text.encode()) for path, file in tree.files.items()}
+
+
+def _new_record(tree: Tree, old: _Record, digests: Mapping[PurePosixPath, str]) -> bytes:
+    kept = {path: d for path, d in old.owned.items() if not tree.covers(path)}
+    return _as_record({**kept, **digests})
 
 
 def _as_record(owned: Mapping[PurePosixPath, str]) -> bytes:
-    return "".join(f"{digest}  {path}\n" for path, digest in sorted(owned.items())).encode()
+    lines = sorted(owned.items(), key=lambda each: each[0].parts)
+    return "".join(f"{digest}  {path}\n" for path, digest in lines).encode()
 
 
-def _record(folder: Path) -> dict[PurePosixPath, str]:
-    text = (_read(folder / RECORD) or b"").decode("utf-8", "replace")
-    pairs = (line.split("  ", 1) for line in text.split("\n") if "  " in line)
-    return {PurePosixPath(path): digest for digest, path in pairs if is_inside(path)}
-
-
-def _refuse_foreign(tree: Tree, changes: Changes) -> None:
+def _refuse_foreign(tree: Tree, changes: Changes, record: _Record) -> None:
     """Nothing but a file of ours is replaced, and nothing is written through a link."""
-    owned = _record(tree.folder)
-    for path in (*changes.created, *changes.updated, PurePosixPath(RECORD)):
-        if link := link_on_the_way(tree.folder, path):
-            raise CannotRun(f"{link} is a link; rendered folders hold no links")
-        for parent in path.parents:
-            if (tree.folder / parent).exists() and not (tree.folder / parent).is_dir():
-                raise _in_the_way(tree.folder / parent)
-        place = tree.folder / path
-        ours = path in owned or str(path) == RECORD
-        if place.exists() and not (ours and place.is_file()):
-            raise _in_the_way(place)
-
-
-def _in_the_way(place: Path) -> CannotRun:
-    message = f"{place} is in the way and was not written by gen render"
-    return CannotRun(f"{message}; move it away and run again")
+    paths = (*changes.created, *changes.updated)
+    ours = {*record.owned, _OWN} if paths else {_OWN}
+    refuse_foreign(tree.folder, (*paths, _OWN), ours)
 
 
 @contextlib.contextmanager
@@ -249,10 +260,24 @@ def _os_errors_told(verb: str, folder: Path) -> Iterator[None]:
 
 def _read(path: Path) -> bytes | None:
     """The bytes of a file, or nothing where there is none or something else."""
+    found = _content(str(path))
+    return found.data if found else None
+
+
+def _content(path: str) -> Content | None:
+    """What a file holds, or nothing where there is none or something else."""
     try:
-        return path.read_bytes() if path.is_file() else None
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            return None
+        with open(path, "rb", buffering=0) as file:
+            return Content(file.readall(), bool(mode & 0o100))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return None  # links that lead to each other
 
 
 def _is_executable(path: Path) -> bool:

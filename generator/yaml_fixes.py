@@ -5,8 +5,9 @@ It is certain where the schema wants one kind of value at that place, or takes t
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
+
+from msgspec.structs import replace
 
 from generator import source
 from generator.diagnostics import Diagnostic, Fix, Rejected, Span

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from ran import Ran
 
 from generator import cli
+from generator.runs import memory
 
 # A shell's background job ignores Ctrl-C and hands that down; what tests start is not to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,10 +39,18 @@ targets: {{triton: {{}}}}
 
 @pytest.fixture
 def gen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., Ran]]:
-    """Runs `gen` in this process, in the test's own folder, without colour."""
+    """Runs `gen` in this process, in the test's own folder, without colour.
+
+    It remembers nothing of other tests, and the user's own cache gets nothing of them.
+    """
     monkeypatch.chdir(tmp_path)
+    remembered = tmp_path_factory.mktemp("remembered")
+    monkeypatch.setattr(memory, "cache_folder", lambda _name: remembered)
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     handler = signal.getsignal(signal.SIGTERM)

@@ -1,8 +1,11 @@
 """What a cluster, a server or an interpreter would refuse is refused before anything is written."""
 
+import ast
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.acceptance import refusals
 from generator.artefact import RenderedFile
@@ -82,6 +85,42 @@ def test_refuses_what_is_no_python(text: str, where: str) -> None:
     [(system, found, _)] = refused("images/a/a.py", text)
 
     assert (system, found) == ("python", where)
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "def f():\n",
+            "class A:\n",
+            "    ",
+            "return 1\n",
+            "x = 1\n",
+            "x",
+            "=",
+            "1",
+            "(",
+            ")",
+            ":",
+        ),
+        *("\n", "\n\n\n", '"""', "'", "\\", "#", "if x:\n", "\t", " ", "\r", "\f", "\0", "break\n"),
+        *(
+            "from __future__ import annotations\n",
+            "from __future__ import nothing\n",
+            "nonlocal x\n",
+        ),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=25).map("".join))
+def test_takes_as_python_just_what_the_parser_takes(text: str) -> None:
+    try:
+        ast.parse(text)
+        taken = True
+    except (SyntaxError, ValueError):
+        taken = False
+
+    assert (refused("images/a/a.py", text) == []) is taken
 
 
 def test_refuses_what_is_no_json() -> None:

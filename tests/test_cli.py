@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generator import __version__, batch, cli
+from generator import __version__, cli, pipeline
 from generator.targets import TARGETS
 
 Gen = Callable[..., Any]  # of conftest.py: status, out, err
@@ -356,7 +356,7 @@ def test_a_bug_exits_3_with_its_traceback(
     def broken(*_: object) -> None:
         raise KeyError("planned")
 
-    monkeypatch.setattr(batch.pipeline, "build_document", broken)
+    monkeypatch.setattr(pipeline, "build_document", broken)
     write_spec("one.yaml")
 
     ran = gen("render", "one.yaml")

@@ -213,7 +213,13 @@ def test_a_folder_without_schemas_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<<<<<<< HEAD\n{", "[]", '{"properties": {"spec": {"$ref": "#/definitions/gone"}}}']
+    "text",
+    [
+        "<<<<<<< HEAD\n{",
+        "[]",
+        '{"properties": {"spec": {"$ref": "#/definitions/gone"}}}',
+        '{"properties": {"of no oven here": {"$ref": "#/definitions/gone"}}}',
+    ],
 )
 def test_a_schema_that_was_broken_by_hand_is_told(own: Path, text: str) -> None:
     (own / "kitchen.example.com_v1_Oven.json").write_text(text)

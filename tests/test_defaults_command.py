@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from test_defaults import SPEC, TEAM, TRITON
 
-from generator.batch import environments
 from generator.editor_schema import defaults_schema
+from generator.runs.builds import environments
 from generator.specs import TEAM_FILE
 
 Gen = Callable[..., Any]  # of conftest.py: status, out, err

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from generator import pipeline
-from generator.views import Selection
+from generator.selection import Selection
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

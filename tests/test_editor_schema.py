@@ -1,7 +1,6 @@
 """The schema that `gen schema` prints, and the defaults that the schemas tell."""
 
 import copy
-import dataclasses
 import json
 import re
 import typing
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 
@@ -159,10 +159,10 @@ def test_refuses_an_unknown_key_everywhere(cifar10: dict[str, Any], path: str, p
     assert f"'{key}'" in found[0]
 
 
-def of_dataclass(hint: Any) -> type | None:
-    """The dataclass in a type such as `X`, `X | None` or `dict[str, X]`."""
+def of_struct(hint: Any) -> type | None:
+    """The struct in a type such as `X`, `X | None` or `dict[str, X]`."""
     for part in (hint, *typing.get_args(hint)):
-        if dataclasses.is_dataclass(part) and isinstance(part, type):
+        if isinstance(part, type) and issubclass(part, msgspec.Struct):
             return part
     return None
 
@@ -181,10 +181,10 @@ def told_defaults(document: Any, node: Any, prefix: str = "") -> Iterator[tuple[
 
 
 def real_defaults(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every field of a dataclass with its default; None where it has none or an empty one."""
+    """Every field of a struct with its default; None where it has none or an empty one."""
     hints = typing.get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        nested = of_dataclass(hints[field.name])
+    for field in msgspec.structs.fields(kind):
+        nested = of_struct(hints[field.name])
         if nested is Served:  # other specs, which also_serves of the options names
             continue
         is_plain = not nested or isinstance(field.default, str)
@@ -194,11 +194,11 @@ def real_defaults(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from real_defaults(nested, f"{prefix}{field.name}.")
 
 
-NOTHING = (dataclasses.MISSING, ())
+NOTHING = (msgspec.NODEFAULT, ())
 
 
 def comparable(defaults: Iterator[tuple[str, Any]]) -> dict[str, Any]:
-    """Defaults by path, without what is another in the schema than in the dataclass on purpose."""
+    """Defaults by path, without what is another in the schema than in the struct on purpose."""
     opaque = ("patches.", "transforms.preprocess.", "transforms.postprocess.", "names.images.")
     opaque += ("archive.", "accepted_warnings.", "kubernetes.releases.")
     return {

@@ -4,11 +4,11 @@ import io
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from generator.project import Model, Project, Step, Tensor, Transforms
 from generator.transforms.embedded import (

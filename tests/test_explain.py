@@ -20,7 +20,8 @@ from generator.explain.leaves import left_out
 from generator.explain.origins import Origins, drifted, file_named, origins
 from generator.explain.trial import REMOVED, changed, sheets, trial
 from generator.explain.variation import others, samples
-from generator.views import EVERYTHING, Selection, views
+from generator.selection import EVERYTHING, Selection
+from generator.views import views
 
 SEEDS = ("cifar10", "densenet161", "detection", "imagenet", "landmarks", "mnist")
 

@@ -9,11 +9,11 @@ import sys
 import venv
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from generator import pipeline
 from generator.artefact import RenderedFile

@@ -5,11 +5,11 @@ import json
 import platform
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from generator import pipeline
 from generator.diagnostics import CannotRun

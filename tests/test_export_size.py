@@ -1,9 +1,9 @@
 """The size of models and bundles, in the words of a spec's model.size."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from generator.project import Model, Project, Served
 from generator.source import load

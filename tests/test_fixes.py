@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import fixes
-from generator.batch import diagnosed
 from generator.diagnostics import Diagnostic, Fix, Span
+from generator.runs.loading import diagnosed
+from generator.selection import EVERYTHING
 from generator.specs import Spec
-from generator.views import EVERYTHING
 
 Gen = Callable[..., Any]  # of conftest.py: status, out, err
 GEN = [sys.executable, "-m", "generator.cli"]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from generator import image_lock, images, pinning
 from generator.artefact import RenderedFile
-from generator.batch import build_all
 from generator.diagnostics import Diagnostic, Rejected
 from generator.locking import used_by
 from generator.patches import Patch
 from generator.pipeline import Build, build
+from generator.runs.builds import build_all
+from generator.selection import EVERYTHING
 from generator.specs import find_specs
-from generator.views import EVERYTHING
 
 ROOT = Path(__file__).parents[1]
 SPECS = [spec.path for spec in find_specs([str(ROOT / "specs")])]

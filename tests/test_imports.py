@@ -14,8 +14,12 @@ PACKAGE = "generator"
 # From the ground up: a module imports only what stands in a row above its own, or what belongs to
 # its own entry.
 ORDER = (
-    ("diagnostics", "artefact", "shipped", "storage", "sample", "atomic", "compatibility"),
-    ("inputs", "upward"),
+    ("diagnostics", "artefact", "shipped", "storage", "sample", "atomic", "compatibility", "reads"),
+    ("selection",),
+    ("cache_folder",),
+    ("bytecode",),
+    ("inputs", "upward", "foreign", "shapes", "list_maps"),
+    ("manifest_shapes",),
     ("objectmeta", "structural", "journal", "engines", "pbtxt", "document", "result"),
     ("passwords",),
     ("credentials",),
@@ -25,7 +29,7 @@ ORDER = (
     ("yaml_loader", "specs", "project", "quoting", "dialect", "model_config"),
     ("source", "crds", "images"),
     ("manifests", "crds_folder", "registry", "unseen"),
-    ("datatypes", "resources"),
+    ("datatypes", "resources", "manifest_events"),
     ("pods", "startup"),
     ("problem", "class_names", "kinds", "model_config_rules", "perf", "render"),
     ("webhook_rules", "torchserve_config", "compose", "cluster", "secrecy"),
@@ -45,7 +49,7 @@ ORDER = (
     ("pruning", "pipeline"),
     ("fixes", "locking"),
     ("yaml_fixes",),
-    ("batch", "export", "explain"),
+    ("runs", "export", "explain"),
     ("verify",),
     ("reports",),
     ("changes",),
@@ -53,6 +57,7 @@ ORDER = (
     ("reporting",),
     ("commands",),
     ("cli",),
+    ("program",),
 )
 ROW = {entry: number for number, row in enumerate(ORDER) for entry in row}
 ONLY_IN = {
@@ -71,9 +76,47 @@ HEAVY = (
     "dxf",
     # packages of other commands
     "generator.changes",
+    "generator.engines",
+    "generator.explain",
+    "generator.export",
+    "generator.lint",
+    "generator.live",
     "generator.live_cluster",
     "generator.registry",
+    "generator.verify",
 )
+NOT_FOR_ONE = (
+    # a class of it takes longer to make than most modules to import: records are msgspec's
+    "dataclasses",
+    # of files that are patched, of what does not fit its schema
+    "ruamel.yaml",
+    "jsonpatch",
+    "jsonschema",
+    "referencing",
+    "packaging",
+    # of the network, of other processes
+    "ssl",
+    "http",
+    "email",
+    "subprocess",
+    "multiprocessing",
+    # of what differs, of what is wrong
+    "xml",
+    "html",
+    "traceback",
+    "generator.blackened_diff",
+    "generator.blackening",
+    "generator.commands.fixing",
+    "generator.reports.sarif",
+    # of other targets
+    "generator.targets.predictor",
+    "generator.targets.seldon",
+    "generator.targets.torchserve",
+    "generator.compose",
+    "generator.torchserve_config",
+)
+"""What a spec that is right, with one target and no patches, does without."""
+BUILDING = ("jinja2", "yaml", "generator.pipeline", "generator.targets.triton", "generator.views")
 
 MODULES = {
     ".".join(path.relative_to(ROOT / PACKAGE).with_suffix("").parts): path
@@ -162,7 +205,7 @@ def test_a_module_can_be_imported_first(module: str, tmp_path: Path) -> None:
 def test_validating_and_rendering_load_nothing_heavy(command: str, tmp_path: Path) -> None:
     code = (
         "from generator import cli\n"
-        f"status = cli.main(['{command}', {str(ROOT / 'specs')!r}])\n"
+        f"status = cli.main(['{command}', '--jobs=1', {str(ROOT / 'specs')!r}])\n"
         "assert status == 0, status"
     )
 
@@ -170,6 +213,69 @@ def test_validating_and_rendering_load_nothing_heavy(command: str, tmp_path: Pat
 
     assert "generator.acceptance" in modules
     assert heavy(modules) == set()
+
+
+@pytest.mark.parametrize("command", ["validate", "render"])
+def test_one_spec_loads_nothing_that_it_has_no_use_for(command: str, tmp_path: Path) -> None:
+    spec = str(ROOT / "specs/cifar10.yaml")
+
+    modules = loaded_by(f"from generator import cli; cli.main(['{command}', {spec!r}])", tmp_path)
+
+    assert "generator.targets.triton" in modules
+    assert {name for name in NOT_FOR_ONE if name in modules} == set()
+
+
+def test_a_spec_that_is_recalled_loads_nothing_that_builds(tmp_path: Path) -> None:
+    spec = str(ROOT / "specs/cifar10.yaml")
+    code = (
+        f"import os; os.environ['XDG_CACHE_HOME'] = {str(tmp_path / 'cache')!r}\n"
+        "from generator import cli\n"
+        f"status = cli.main(['render', '--output=rendered', {spec!r}])\n"
+        "assert status == 0, status"
+    )
+    first, again = loaded_by(code, tmp_path), loaded_by(code, tmp_path)
+
+    assert set(BUILDING) <= first
+    assert set(BUILDING) & again == set()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["rendr"]])
+def test_what_runs_no_command_loads_none(command: list[str], tmp_path: Path) -> None:
+    modules = loaded_by(f"from generator import cli; cli.main({command})", tmp_path)
+
+    commands = {name for name in modules if name.startswith("generator.commands.")}
+    assert commands == {"generator.commands.group"}
+    assert {"jinja2", "yaml"} & modules == set()
+
+
+def test_a_target_is_imported_when_it_is_asked_for(tmp_path: Path) -> None:
+    code = (
+        "from generator.targets import TARGETS\n"
+        "assert list(TARGETS) == ['triton', 'torchserve', 'seldon', 'predictor']\n"
+        "assert len(TARGETS) == 4 and 'seldon' in TARGETS and 'plan' not in TARGETS\n"
+        "assert TARGETS.get('plan') is None\n"
+        "assert TARGETS['predictor'] is TARGETS['predictor']\n"
+        "assert TARGETS['predictor'].name == 'predictor'"
+    )
+
+    modules = loaded_by(code, tmp_path)
+
+    targets = {name.split(".")[2] for name in modules if name.startswith("generator.targets.")}
+    assert targets == {"predictor"}
+
+
+def test_specs_that_are_right_do_without_jsonschema(tmp_path: Path) -> None:
+    specs = [str(path) for path in sorted((ROOT / "specs").glob("*.yaml"))]
+    code = (
+        "from generator import cli\n"
+        f"for spec in {specs}:\n"
+        "    assert cli.main(['validate', spec]) == 0, spec"
+    )
+
+    modules = loaded_by(code, tmp_path)
+
+    assert "generator.kinds" in modules
+    assert {"jsonschema", "generator.dialect"} & modules == set()
 
 
 def test_help_and_targets_do_without_jsonschema(tmp_path: Path) -> None:

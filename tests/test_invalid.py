@@ -139,7 +139,7 @@ def all_rules() -> set[str]:
     # Rules on manifests and server configs have tests of their own; here is that they are told.
     twins = {"compose/schema", "config-pbtxt/syntax", "json/syntax", "kubernetes/schema"}
     twins |= {"python/syntax", "kserve/replicas-reversed"}
-    return functions | twins | {"schema"} | set(_words("source", "validate", "pipeline", "batch"))
+    return functions | twins | {"schema"} | set(_words(*WITH_RULES))
 
 
 def _wrapped(named: Mapping[str, Iterable[Any]]) -> list[tuple[str, Any]]:
@@ -159,4 +159,5 @@ def _words(*modules: str) -> list[str]:
     return [text for text in texts if isinstance(text, str) and RULE.fullmatch(text)]
 
 
+WITH_RULES = ("source", "validate", "pipeline", "runs/conflicts")
 RULE = re.compile(r"(yaml|model|specs|patches|also-serves|accepted-warnings|names)/[a-z0-9-]+")

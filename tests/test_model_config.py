@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from generator.model_config import RULES, Table, read, refusals, table
 from generator.pbtxt import PbtxtError, Refusal

@@ -14,7 +14,6 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from generator import perf
 from generator.project import Perf, Slo

@@ -6,7 +6,7 @@ import pytest
 
 from generator.diagnostics import CannotRun, Rejected
 from generator.pipeline import Build, build
-from generator.views import Selection
+from generator.selection import Selection
 
 SPEC = Path(__file__).parents[1] / "specs" / "cifar10.yaml"
 TEXT = SPEC.read_text(encoding="utf-8")

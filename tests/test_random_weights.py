@@ -6,11 +6,11 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from generator.project import Model, Project, Tensor, Weights
 

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from generator.diagnostics import Diagnostic, Fix, Related, Span
 from generator.reports import FORMATS, NAMES
@@ -284,13 +285,13 @@ def fingerprints(*diagnostics: Diagnostic) -> list[str]:
 
 
 def test_fingerprints_stay_when_lines_above_come_and_go() -> None:
-    moved = Diagnostic(**{**CONTRADICTION.__dict__, "span": Span(20, 7, 16)})
+    moved = replace(CONTRADICTION, span=Span(20, 7, 16))
 
     assert fingerprints(CONTRADICTION) == fingerprints(moved)
 
 
 def test_fingerprints_of_two_like_mistakes_differ() -> None:
-    again = Diagnostic(**{**CONTRADICTION.__dict__, "span": Span(20, 7, 16)})
+    again = replace(CONTRADICTION, span=Span(20, 7, 16))
 
     assert len(set(fingerprints(CONTRADICTION, again, FIXABLE))) == 3
 

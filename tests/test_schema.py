@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 
@@ -154,7 +155,8 @@ def test_maps_are_closed_or_free_on_purpose(path: Path) -> None:
 
 def test_defaults_are_those_of_the_typed_image() -> None:
     def compare(part: dict[str, Any], kind: Any) -> None:
-        fields = getattr(kind, "__dataclass_fields__", {})
+        own = msgspec.structs.fields(kind) if issubclass(kind, msgspec.Struct) else ()
+        fields = {each.name: each for each in own}
         part = {**part, **definitions.get(part.get("$ref", "").rpartition("/")[2], {})}
         for name, child in part.get("properties", {}).items():
             if name in fields and "default" in child and fields[name].default is not None:

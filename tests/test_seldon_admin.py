@@ -6,11 +6,11 @@ import os
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from generator.project import Images, Kubernetes, Model, Project, Storage, Tensor
 from generator.render import render

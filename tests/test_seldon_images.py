@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.version import Version
 from seldon_assemble import Assembled, Failed, assemble, run

@@ -255,6 +255,28 @@ def test_takes_50_levels_and_refuses_51() -> None:
     assert rules("a: " + "[" * 50 + "]" * 50) == ["yaml/too-deep"]
 
 
+def test_a_text_that_is_right_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(source, "refuse_depth")
+
+    assert document("a: &x {b: [1, 2]}\nc: *x\n").data
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("a: *missing\nb: " + "[" * 60, "yaml/too-deep"),
+        ("a: &x 1\nb: &x 2\nc: " + "[" * 60, "yaml/too-deep"),
+        ("a: {\nb: " + "[" * 60, "yaml/too-deep"),
+        ("a: ]\nb: " + "[" * 60, "yaml/syntax"),
+        ("a: " + "[" * 49 + "1" + "]" * 49 + "\nb: *missing\n", "yaml/syntax"),
+        ("a: " + "[" * 100_000, "yaml/too-deep"),
+    ],
+)
+def test_of_depth_and_syntax_what_stands_first_is_told(text: str, rule: str) -> None:
+    """An anchor is no matter of syntax: those are looked at where the depth is right everywhere."""
+    assert rules(text) == [rule]
+
+
 # Anchors
 
 

@@ -7,12 +7,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from generator.project import Batching, Model, Project, Serving, Step, Tensor, Transforms
 from generator.render import render

@@ -8,21 +8,21 @@ changes, the value would have been dropped without a word.
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from generator.diagnostics import Diagnostic, Rejected
 from generator.planned import planned, rendered
 from generator.schema import project_schema, read
+from generator.selection import Selection
 from generator.source import load
 from generator.target import Program
 from generator.targets import TARGETS
 from generator.validate import validate
-from generator.views import Selection
 
 SPECS = Path(__file__).parent.parent / "specs"
 HANDLER = "models/detection_handler.py:Detector"

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from generator.diagnostics import Diagnostic, Rejected
+from generator.selection import EVERYTHING, Selection
 from generator.source import load
 from generator.validate import Deployment, validate
-from generator.views import EVERYTHING, Selection, named_targets
+from generator.views import named_targets
 
 BASE = """\
 spec_version: 1

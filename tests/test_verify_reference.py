@@ -1,11 +1,11 @@
 """The reference that served answers are held against: the eager model and torchvision, by hand."""
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from generator import pipeline
 from generator.project import Project, Transforms

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from generator import journal
+from generator import write as write_module
 from generator.artefact import RenderedFile
 from generator.diagnostics import CannotRun
 from generator.journal import STAGING, Content, change
@@ -222,10 +223,10 @@ def test_a_diff_names_files_lines_and_bits(old: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_told(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    def refuse(path: str, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("generator.write.open", refuse, raising=False)
 
     with pytest.raises(CannotRun, match=r"cannot read .*README\.md: Permission denied"):
         compare(rendered(old, OLD))
@@ -355,7 +356,7 @@ CALLS = [
     (os, "rmdir"),
     (os, "chmod"),
     (shutil, "copy2"),
-    (Path, "write_bytes"),
+    (journal, "put"),
 ]
 
 
@@ -446,10 +447,10 @@ def test_a_failure_of_the_first_run_leaves_no_folder(
 def test_says_what_failed_and_that_nothing_was_changed(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    def full(path: str, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(journal, "put", full)
 
     with pytest.raises(CannotRun, match="No space left on device; nothing was changed"):
         write(rendered(old, NEW))
@@ -463,7 +464,7 @@ def test_needs_no_space_once_files_move(old: Path, monkeypatch: pytest.MonkeyPat
 
     def replace(source: Path, target: Path) -> None:
         if "journal" in str(target):
-            for owner, name in ((Path, "write_bytes"), (shutil, "copy2")):
+            for owner, name in ((journal, "put"), (shutil, "copy2")):
                 monkeypatch.setattr(owner, name, fail)
         elif len(moved) == 2:
             moved.append(target)
@@ -657,3 +658,17 @@ def test_change_refuses_a_staging_folder_that_is_in_use(tmp_path: Path) -> None:
         change(tmp_path, {PurePosixPath("a"): Content(b"a")})
 
     assert not (tmp_path / "a").exists()
+
+
+def test_what_is_right_already_is_read_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = write_module._content
+
+    def counted(path: str) -> Content | None:
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(write_module, "_content", counted)
+
+    assert not write(rendered(old, OLD))
+    assert sorted(read) == sorted(str(old / "p" / path) for path in (*OLD, RECORD))

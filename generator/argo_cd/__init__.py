@@ -2,3 +2,8 @@
 
 Nothing here has an effect on a project whose spec has no `gitops`.
 """
+
+FOLDER = "argo-cd"
+MANIFESTS = "manifests"
+LOAD_TEST = "perf"
+"""The folders of a target in which lie Applications, what they apply, and the load test."""

@@ -6,9 +6,10 @@ docs/user-guide/resource_hooks.md.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
-from generator.argo_cd.application import LOAD_TEST, MANIFESTS
+from msgspec.structs import replace
+
+from generator.argo_cd import LOAD_TEST, MANIFESTS
 from generator.artefact import RenderedFile
 from generator.project import Project
 from generator.quoting import quote_yaml

@@ -6,13 +6,11 @@ Of argoproj/argo-cd v3.5.1, [types] is pkg/apis/application/v1alpha1/types.go.
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from generator.argo_cd import FOLDER, LOAD_TEST, MANIFESTS
 from generator.artefact import Artefact, artefact
 from generator.project import ArgoCd, Project
 from generator.workload import deadline_seconds, labels
 
-FOLDER = "argo-cd"
-MANIFESTS = "manifests"
-LOAD_TEST = "perf"
 _FIRST_RETRY_SECONDS = 30
 _LONGEST_RETRY_SECONDS = 180
 _RETRIES_OF_A_LOAD_TEST = 2

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from generator import reads
 from generator.upward import top_of_repository
 
 _URL = re.compile(r"(?m)^[ \t]*url[ \t]*=[ \t]*(\S+)[ \t]*$")
@@ -16,15 +17,19 @@ def clone_of(repository: str, folder: Path) -> Path | None:
     None also where that cannot be told: nothing is said of another repository, or of none.
     """
     top = top_of_repository(folder)
-    return top if top and _same(repository) in map(_same, _remotes(top)) else None
+    return top if top and _same(repository) in map(_same, _remotes(_config(top))) else None
+
+
+def _config(top: Path) -> str:
+    try:
+        return reads.read_text(top / ".git" / "config", "utf-8")
+    except (OSError, UnicodeDecodeError):  # a work tree of another clone, or a broken one
+        return ""
 
 
 @lru_cache(maxsize=16)
-def _remotes(top: Path) -> tuple[str, ...]:
-    try:
-        return tuple(_URL.findall((top / ".git" / "config").read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError):  # a work tree of another clone, or a broken one
-        return ()
+def _remotes(config: str) -> tuple[str, ...]:
+    return tuple(_URL.findall(config))
 
 
 def _same(url: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 import yaml
 
+from generator.argo_cd import LOAD_TEST, MANIFESTS
 from generator.argo_cd.annotations import wave
-from generator.argo_cd.application import LOAD_TEST, MANIFESTS
 from generator.artefact import RenderedFile
 
 _KUSTOMIZATION = "kustomization.yaml"

@@ -3,12 +3,14 @@
 import copy
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from generator import editor_schema, schema, source
+from msgspec import Struct
+from msgspec.structs import replace
+
+from generator import editor_schema, reads, schema, source
 from generator.defaults.counting import layers
 from generator.diagnostics import CannotRun, Diagnostic, Rejected, Span, shown
 from generator.document import Document
@@ -20,8 +22,7 @@ MISNAMED = "serving-defaults.yml"
 KIND = source.Kind("team file", "defaults_version: 1")
 
 
-@dataclass(frozen=True, eq=False)
-class TeamFile:
+class TeamFile(Struct, frozen=True, eq=False):
     """What a team file says, empty where it has flaws."""
 
     document: Document
@@ -31,11 +32,11 @@ class TeamFile:
 def team_file(path: Path, folder: Path) -> TeamFile:
     """A team file for specs of a folder; raises CannotRun where it cannot be read."""
     name = _shown(path, folder)
-    if not path.is_file():
-        why = "it is no regular file" if path.exists() else "its link leads nowhere"
+    if not reads.is_file(path):
+        why = "it is no regular file" if reads.exists(path) else "its link leads nowhere"
         raise CannotRun(f"cannot read {name}: {why}")
     try:
-        content = path.read_bytes()
+        content = reads.read_bytes(path)
     except OSError as error:
         raise CannotRun(f"cannot read {name}: {error.strerror}") from None
     read = _read(name, content, path.parent)
@@ -46,7 +47,7 @@ def misnamed(path: Path, folder: Path) -> Rejected:
     """Why a file that is called almost so is not passed over: its team takes it for read."""
     message = f"{MISNAMED} is not read: the name ends with .yaml"
     hint = f"rename it to {TEAM_FILE}"
-    if os.path.lexists(path.with_name(TEAM_FILE)):
+    if reads.lexists(path.with_name(TEAM_FILE)):
         hint = f"move what it says to the {TEAM_FILE} beside it, and remove it"
     rule = "defaults/misnamed"
     return Rejected([Diagnostic(_shown(path, folder), Span(1, 1, 2), message, rule, hint)])

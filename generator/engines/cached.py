@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.engines import environments
 from generator.engines.installation import remove
@@ -12,8 +13,7 @@ OURS = re.compile(r"([a-z_]+)-[0-9a-f]{12}(\.lock)?")
 BLOCK_BYTES = 512  # of st_blocks, whatever the file system has: stat(2)
 
 
-@dataclass(frozen=True)
-class Cached:
+class Cached(Struct, frozen=True):
     """An environment in the cache, or what an interrupted run has left of one."""
 
     engine: str

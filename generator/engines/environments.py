@@ -11,9 +11,10 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from msgspec import Struct
 
 from generator.engines import EngineMissing, Report, silent
 from generator.engines.installation import install
@@ -31,8 +32,7 @@ SHARING = (  # one line, which site runs twice in a virtual environment
 )
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """A virtual environment that is complete."""
 
     folder: Path

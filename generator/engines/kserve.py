@@ -4,8 +4,9 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.engines import Report, environments, ports, process, silent
 
@@ -13,8 +14,7 @@ STOP_SECONDS = 5  # for the requests that it still has
 LOOPBACK_MODULE = Path(__file__).parent / "loopback"
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """A component that is ready: addresses as host:port, its log, and how it ended, if it has."""
 
     http: str

@@ -7,8 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.engines import EngineError
 from generator.engines.ports import LOOPBACK
@@ -29,8 +30,7 @@ HARMLESS = ("CudaDriverHelper has not been initialized", "Unable to allocate pin
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(Struct, frozen=True):
     """A server that has been started, and its log."""
 
     name: str

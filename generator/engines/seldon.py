@@ -9,9 +9,11 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from generator.engines import EngineError, Report, environments, ports, process, silent
 
@@ -39,8 +41,7 @@ TRACEBACK = re.compile(rf"^{ONE}(?:\n\n(?:The above|During handling) .*\n\n{ONE}
 HARMLESS = (", in _exit_function\n", ", in worker_exit\n")
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A parameter of a node, which reaches the class's `__init__` by its name."""
 
     name: str
@@ -48,8 +49,7 @@ class Parameter:
     type: Literal["INT", "FLOAT", "DOUBLE", "STRING", "BOOL"] = "STRING"
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """A node that is ready: addresses as host:port, and its log.
 
     `told` quotes what it has said of itself: how it has ended, or a traceback; None where neither.

@@ -8,10 +8,12 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.engines import (
     EngineError,
@@ -28,8 +30,7 @@ MANAGEMENT_SECONDS = 5.0  # for one answer of the management API
 GATHER_SECONDS = 0.5  # a worker's last words may follow the news of its end
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A prediction that has to be answered with 200 before a server counts as ready."""
 
     path: str  # such as /predictions/mnist
@@ -38,8 +39,7 @@ class Probe:
     timeout_seconds: float = 30.0
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True, dict=True):
     """A running server: addresses as host:port, its log, and the folder it works in.
 
     `told` quotes what it has said of itself: how it has ended, and errors; None where nothing.

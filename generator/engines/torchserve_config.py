@@ -3,7 +3,8 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.engines import ports
 
@@ -23,8 +24,7 @@ PLACE = re.compile(r"(?P<scheme>https?)://(?P<host>[^:/]+)(?::(?P<port>\d+))?")
 LARGEST_PORT = 65535
 
 
-@dataclass(frozen=True)
-class Relocated:
+class Relocated(Struct, frozen=True):
     """A configuration, and where a server that reads it listens: a host:port for each key."""
 
     text: str

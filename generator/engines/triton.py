@@ -9,8 +9,9 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.engines import EngineMissing, Report, environments, ports, process, silent
 from generator.engines.triton_repository import readable
@@ -39,8 +40,7 @@ DEBIAN_PACKAGE = {
 }
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """A server that is ready with all its models.
 
     Addresses are host:port; `ended` tells how it has ended, None while it runs.
@@ -53,8 +53,7 @@ class Server:
     ended: Callable[[], str | None]
 
 
-@dataclass(frozen=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """The files of an installed server."""
 
     environment: environments.Environment

@@ -13,7 +13,8 @@ from generator.explain.leaves import Leaf, below, default, layered, made_by
 from generator.explain.trial import Sheets, sheets
 from generator.problem import dotted
 from generator.schema import Schema
-from generator.views import Selection, View, views
+from generator.selection import Selection
+from generator.views import View, views
 
 Origin = Literal["spec", "team file", "images.lock", "begun", "default", "left out"]
 """`begun`: a team file has it in a section that counts once the spec goes on with it."""

@@ -10,8 +10,9 @@ from generator.explain.fields import children, schema_at
 from generator.explain.trial import REMOVED, Sheets, trial
 from generator.explain.variation import is_choice, others, samples
 from generator.schema import Schema
+from generator.selection import Selection
 from generator.startup import startup
-from generator.views import OVERRIDABLE, Selection, View
+from generator.views import OVERRIDABLE, View
 
 MOST_TRIES = 8
 _STARTUP: Pointer = ("serving", "startup")

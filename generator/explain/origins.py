@@ -14,7 +14,8 @@ from generator.explain.ends import Origin, Report, origin, placed, stands_in, te
 from generator.explain.leaves import Leaf, given, left_out, made_by
 from generator.explain.trial import Key, Sheet, Sheets, sheets
 from generator.problem import dotted
-from generator.views import EVERYTHING, Selection, View, views
+from generator.selection import EVERYTHING, Selection
+from generator.views import View, views
 
 
 @dataclass(frozen=True)

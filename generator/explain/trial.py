@@ -14,8 +14,8 @@ from generator.patches import patched
 from generator.pinning import pinned
 from generator.planned import planned, rendered
 from generator.render import TemplateError
+from generator.selection import Selection
 from generator.validate import Deployment, unjudged, validate
-from generator.views import Selection
 
 _TRIPS = (
     ArithmeticError,

@@ -4,11 +4,11 @@ import importlib.util
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from generator.artefact import Artefact
 from generator.diagnostics import CannotRun

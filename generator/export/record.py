@@ -183,9 +183,9 @@ def _changes(files: Checksums, folder: Path) -> Iterator[tuple[str, str]]:
 def _checksum_of_spec(project: Project) -> str:
     """A checksum of what a spec says of a model, whichever way it says it."""
     parts = {
-        "model": asdict(project.model),
-        "export": asdict(project.export),
-        "transforms": asdict(project.transforms),
+        "model": msgspec.to_builtins(project.model),
+        "export": msgspec.to_builtins(project.export),
+        "transforms": msgspec.to_builtins(project.transforms),
     }
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,6 @@
 """How KServe exposes a project: what its rules and manifests need to know of any target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from generator.workload import Workload
@@ -11,8 +10,7 @@ TRANSFORMER = "transformer"
 DeploymentMode = Literal["Knative", "Standard"]
 
 
-@dataclass(frozen=True)
-class Exposure(Workload):
+class Exposure(Workload, frozen=True):
     """An InferenceService as a target plans it."""
 
     @property

@@ -1,7 +1,9 @@
 """The values of templates/kserve/manifests/."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from generator.images import OCI
 from generator.kserve.exposure import TRANSFORMER, Exposure
@@ -21,8 +23,7 @@ from generator.workload import (
 )
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A question to a container: a path that answers 200, a command that exits with 0, or a port.
 
     Without path and command the port has to be open.
@@ -33,8 +34,7 @@ class Probe:
     command: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Predictor:
+class Predictor(Struct, frozen=True):
     """What differs between servers: comments are lines without their #.
 
     `user_note` and `folders` are those of the container where no runtime beside it has them.
@@ -58,8 +58,7 @@ class Predictor:
     folders: Sequence[Folder] = ()
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """What differs between the runtimes of servers; notes are comments without their #."""
 
     name: str
@@ -83,7 +82,7 @@ def runtime_values(project: Project, exposure: Exposure, runtime: Runtime) -> di
         "labels": labels(project, exposure.service),
         "resources": model_resources(project.hardware),
         "read_only_root": project.security.read_only_root,
-        **vars(runtime),
+        **asdict(runtime),
         "metrics_port": str(runtime.metrics_port),
     }
 

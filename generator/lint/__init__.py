@@ -7,10 +7,11 @@ Each file is told by itself; the manifests of one folder are also held against o
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import groupby
 from pathlib import Path, PurePath, PurePosixPath
+
+from msgspec import Struct, field
 
 from generator import kinds, manifests, webhook_rules
 from generator.diagnostics import CannotRun, Diagnostic, Rejected, Span, in_file_order
@@ -28,8 +29,7 @@ MOST_BYTES = 5_000_000
 _TEMPLATE = "template (render it first, as with helm template)"
 
 
-@dataclass(frozen=True)
-class Linted:
+class Linted(Struct, frozen=True):
     """What was found in one file: how many of what were looked at, and what was passed over."""
 
     path: str
@@ -38,8 +38,7 @@ class Linted:
     passed_over: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass
-class _File:
+class _File(Struct):
     """One file on its way."""
 
     input: Input

@@ -8,8 +8,9 @@ generator function over one model, listed in the RULES of its module.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from generator.model_config_rules import (
     backends,
@@ -52,6 +53,6 @@ def broken_rules(
     paths = None if files is None else frozenset(map(PurePosixPath, files))
     model = Model(parse(text), folder, paths, server_cache)
     for rule in RULES:
-        name = f"config-pbtxt/{rule.__name__.replace('_', '-')}"
         for refusal in rule(model):
+            name = f"config-pbtxt/{rule.__name__.replace('_', '-')}"
             yield replace(refusal, rule=name)

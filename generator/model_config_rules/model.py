@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity, shown
 from generator.model_config import integer
@@ -42,8 +43,7 @@ BACKENDS = (
 PLATFORMS = {platform: known.name for known in BACKENDS for platform in known.platforms}
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Struct, frozen=True, dict=True):
     """A config.pbtxt, and what lies around it: `folder` is the model's own, by name.
 
     `files` are the paths below that folder; None where nobody has looked. `server_cache` tells

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from generator import reads
 from generator.document import Pointer
 from generator.problem import Problem, says
 from generator.project import Project
@@ -73,7 +74,7 @@ def _file(function: str | None) -> str:
 
 
 def _missing(project: Project, at: Pointer, path: str) -> Iterator[Problem]:
-    if path and not (project.folder / path).is_file():
+    if path and not reads.is_file(project.folder / path):
         yield Problem(at, f"there is no file `{path}`", "paths start at the spec's folder")
 
 

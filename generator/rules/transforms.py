@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from generator import transforms
+from generator import reads, transforms
 from generator.document import Pointer
 from generator.problem import Problem, says
 from generator.project import Dimension, Project, Tensor
@@ -121,7 +121,7 @@ def custom_file_unreadable(project: Project) -> Iterator[Problem]:
                 continue
             path, _, _ = str(step.arguments["function"]).partition(":")
             pointer: Pointer = ("transforms", section, index, "custom", "function")
-            if not (project.folder / path).is_file():
+            if not reads.is_file(project.folder / path):
                 hint = "paths start at the spec's folder"
                 yield Problem(pointer, f"there is no file `{path}`", hint)
             elif flaw := _flaw(project.folder / path):
@@ -131,7 +131,7 @@ def custom_file_unreadable(project: Project) -> Iterator[Problem]:
 def _flaw(path: Path) -> str:
     """Why a file is not a Python module, or nothing."""
     try:
-        ast.parse(path.read_text(encoding="utf-8"))
+        ast.parse(reads.read_text(path, "utf-8"))
     except UnicodeDecodeError as error:
         return f"byte {error.start} is not UTF-8"
     except SyntaxError as error:

@@ -8,7 +8,8 @@ https://github.com/pytorch/serve/blob/v0.12.0/model-archiver/README.md#config-fi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.objectmeta import Refusal
 
@@ -16,8 +17,7 @@ AREA = "model-config-yaml"
 _Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class _Count:
+class _Count(Struct, frozen=True):
     """A whole number and the least that TorchServe takes."""
 
     least: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity
 from generator.torchserve_config.values import Fault
@@ -29,8 +30,7 @@ _WARNING: Severity = "warning"
 _TWO_WAYS = "read-two-ways"
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A line that gives a key a value, as Java reads it, and where both stand in its first line."""
 
     line: int

@@ -11,8 +11,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity
 from generator.diagnostics import shown as one_line
@@ -39,8 +40,7 @@ _GRPC_HOST = "127.0.0.1"
 _SINGLE = ("kserve", "kservev2")  # envelopes that answer one request of a batch
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What is wrong in a line, counted from 1 as its columns are; `end_column` is behind the last.
 
     `rule` is the name of the rule that says so; what a warning is about TorchServe reads, and does

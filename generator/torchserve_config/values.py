@@ -7,9 +7,10 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from generator.diagnostics import Severity
 from generator.shipped import shipped
@@ -38,8 +39,7 @@ class Fault(NamedTuple):
     severity: Severity = "error"
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """The keys of one release of TorchServe and the fields of its snapshot, with their types.
 
     `elsewhere` are keys that it takes from another place, each with that place.

@@ -1,7 +1,8 @@
 """The sample client that carries the transforms: the values of templates/common/client.py.j2."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from generator.datatypes import DATATYPE
 from generator.project import Project
@@ -10,8 +11,7 @@ from generator.transforms.component import NUMPY, NUMPY_NAME, PILLOW, gives, mer
 from generator.transforms.embedded import as_called, is_embedded, remaining
 
 
-@dataclass(frozen=True)
-class ClientCode:
+class ClientCode(Struct, frozen=True):
     """What client.py says of one project; `grpc` speaks with tritonclient, else plain HTTP.
 
     `pixels`: the program transforms, and takes one image [channels, height, width]. `raw`: HTTP

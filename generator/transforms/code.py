@@ -2,9 +2,11 @@
 
 import builtins
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from keyword import iskeyword
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.project import Project, Step, Transforms
 from generator.transforms.layout import Bracketed, comprehension, imported, statement
@@ -34,16 +36,14 @@ from generator.transforms.postprocessing import Answer, flow_postprocess
 from generator.transforms.preprocessing import flow_preprocess
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Struct, frozen=True):
     """A key of an answer's entries, and the type of its value."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Struct, frozen=True):
     """A rendered function: its docstring, its body and what it returns."""
 
     summary: str
@@ -51,8 +51,7 @@ class Function:
     returns: str
 
 
-@dataclass(frozen=True)
-class TransformsCode:
+class TransformsCode(Struct, frozen=True):
     """What transforms.py consists of; `operations` are names of templates to include."""
 
     summary: str

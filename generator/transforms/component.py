@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from generator.datatypes import DATATYPE
 from generator.project import Dtype, Project
@@ -26,8 +28,7 @@ NUMPY_NAME: Mapping[Dtype, str] = {"bool": "bool_"}
 """numpy's names of the dtypes that it calls otherwise."""
 
 
-@dataclass(frozen=True)
-class TransformerCode:
+class TransformerCode(Struct, frozen=True):
     """What templates/kserve/images/transformer/transformer.py.j2 says of one project."""
 
     project: str
@@ -126,8 +127,14 @@ def component_requirements(project: Project) -> tuple[str, ...]:
 def component_constraints(project: Project) -> tuple[str, ...]:
     """Pins of every package in the component, sorted, but of those in a line of the user's own."""
     theirs = set(map(package, project.transforms.requirements))
+    return tuple(pin for name, pin in _pins() if name not in theirs)
+
+
+@cache
+def _pins() -> tuple[tuple[str, str], ...]:
+    """The packages that are pinned, and their lines."""
     pins = merged(tuple(CONSTRAINTS.read_text(encoding="utf-8").splitlines()), ())
-    return tuple(pin for pin in pins if package(pin) not in theirs)
+    return tuple((package(pin), pin) for pin in pins)
 
 
 def merged(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
@@ -136,6 +143,7 @@ def merged(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(lines[name] for name in sorted(lines))
 
 
+@lru_cache(maxsize=1024)  # the same pins are asked for in every project
 def package(requirement: str) -> str:
     """The normalized name of the package that a requirement line asks for (PEP 503)."""
     name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]

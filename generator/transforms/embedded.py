@@ -1,7 +1,8 @@
 """Which transforms run inside the exported program, with run_in: model, and which stay outside."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from generator.document import Pointer
 from generator.problem import Problem, says

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from generator import reads
 from generator.artefact import Artefact
 from generator.project import Project, Transforms
 from generator.quoting import Verbatim
@@ -33,5 +34,5 @@ def transforms_files(
 
 def copied(path: Path, folder: PurePosixPath) -> Artefact:
     """A text file of the user's own, as it is."""
-    text = path.read_text(encoding="utf-8")
+    text = reads.read_text(path, "utf-8")
     return Artefact(folder / path.name, "common/copy.j2", {"text": Verbatim(text)})

@@ -1,14 +1,14 @@
 """Lay Python expressions out as the formatter does, so that rendered code is stable under it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 WIDTH = 100
 INDENT = "    "
 
 
-@dataclass(frozen=True)
-class Bracketed:
+class Bracketed(Struct, frozen=True):
     """A call or a tuple: what stands before the bracket, and the items in it."""
 
     before: str

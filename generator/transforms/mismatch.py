@@ -1,16 +1,16 @@
 """A step of a pipeline that cannot work where it stands."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Section = Literal["preprocess", "postprocess"]
 Against = Literal["size", "channels", "classes", "mean"]
 """What an argument disagrees with: the image as it arrives, the output, or the one before it."""
 
 
-@dataclass(frozen=True)
-class Mismatch:
+class Mismatch(Struct, frozen=True):
     """What is wrong with one step.
 
     `keys` leads from the step to the culprit: `("normalize", "mean")`, `("top_k",)`; empty
@@ -26,8 +26,7 @@ class Mismatch:
     against: Against | None = None
 
 
-@dataclass(frozen=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """A mismatch before its place in the pipeline is known."""
 
     message: str

@@ -5,9 +5,10 @@ and raises `TypeError` or `KeyError`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from generator.project import Dimension, Dtype, Step
 
@@ -15,23 +16,20 @@ Arguments = Mapping[str, object]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 
 
-@dataclass(frozen=True)
-class Decode:
+class Decode(Struct, frozen=True):
     """Open an encoded image: `RGB` has three channels, `L` (luminance) has one."""
 
     mode: Literal["RGB", "L"]
 
 
-@dataclass(frozen=True)
-class ResizeShorterEdge:
+class ResizeShorterEdge(Struct, frozen=True):
     """Scale an image until its shorter side has this many pixels, keeping its proportions."""
 
     edge: int
     interpolation: Interpolation
 
 
-@dataclass(frozen=True)
-class ResizeTo:
+class ResizeTo(Struct, frozen=True):
     """Scale an image to a height and width, whatever its proportions."""
 
     height: int
@@ -39,16 +37,14 @@ class ResizeTo:
     interpolation: Interpolation
 
 
-@dataclass(frozen=True)
-class CenterCrop:
+class CenterCrop(Struct, frozen=True):
     """Cut the middle out of an image; a side that is too short is filled up with zeros."""
 
     height: int
     width: int
 
 
-@dataclass(frozen=True)
-class Pad:
+class Pad(Struct, frozen=True):
     """Put a border of one grey value around an image, in pixels."""
 
     left: int
@@ -58,78 +54,66 @@ class Pad:
     fill: int
 
 
-@dataclass(frozen=True)
-class Grayscale:
+class Grayscale(Struct, frozen=True):
     """Turn an image grey, leaving one channel or three equal ones."""
 
     channels: Literal[1, 3]
 
 
-@dataclass(frozen=True)
-class ToTensor:
+class ToTensor(Struct, frozen=True):
     """Turn a uint8 image [height, width, channels] into float32 [c, h, w] between 0 and 1."""
 
 
-@dataclass(frozen=True)
-class Rescale:
+class Rescale(Struct, frozen=True):
     """Multiply a tensor by `scale`, then add `offset`."""
 
     scale: float
     offset: float
 
 
-@dataclass(frozen=True)
-class Normalize:
+class Normalize(Struct, frozen=True):
     """Subtract the mean of each channel, then divide by its standard deviation."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Softmax:
+class Softmax(Struct, frozen=True):
     """Turn the scores of a sample into probabilities that sum to 1."""
 
 
-@dataclass(frozen=True)
-class Sigmoid:
+class Sigmoid(Struct, frozen=True):
     """Turn each score into a probability of its own."""
 
 
-@dataclass(frozen=True)
-class Argmax:
+class Argmax(Struct, frozen=True):
     """Keep the best class: a list of one entry."""
 
 
-@dataclass(frozen=True)
-class TopK:
+class TopK(Struct, frozen=True):
     """Keep the `k` best classes, best first."""
 
     k: int
 
 
-@dataclass(frozen=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """Keep the classes whose value is at least `limit`, best first."""
 
     limit: float
 
 
-@dataclass(frozen=True)
-class ClassName:
+class ClassName(Struct, frozen=True):
     """Name the kept classes by `model.class_names` instead of counting them from 0."""
 
 
-@dataclass(frozen=True)
-class Produced:
+class Produced(Struct, frozen=True):
     """What a custom function says that it returns for one sample."""
 
     dtype: Dtype
     shape: tuple[Dimension, ...]
 
 
-@dataclass(frozen=True)
-class Custom:
+class Custom(Struct, frozen=True):
     """Call a user's function with what the steps before it made of one sample.
 
     In preprocess the function takes the encoded bytes when it stands first, a Pillow image

@@ -1,8 +1,10 @@
 """What a postprocess pipeline makes of the model's output, and where it cannot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.project import Dimension, Dtype, Step, Tensor
 from generator.transforms.mismatch import Complaint, Mismatch, placed
@@ -19,8 +21,7 @@ from generator.transforms.operations import (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a client gets for one instance.
 
     `tensor`: numbers of `dtype` and `shape` (no batch dimension). `entries`: a list, best
@@ -39,8 +40,7 @@ class Answer:
     exact: bool = True
 
 
-@dataclass(frozen=True)
-class AnswerFlow:
+class AnswerFlow(Struct, frozen=True):
     """What comes out of a postprocess pipeline; only to be trusted without mismatches."""
 
     answer: Answer

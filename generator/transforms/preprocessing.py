@@ -1,8 +1,10 @@
 """What a preprocess pipeline makes of an encoded image, and where it cannot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.project import Dimension, Dtype, Step
 from generator.transforms.mismatch import Complaint, Mismatch, placed
@@ -23,8 +25,7 @@ from generator.transforms.operations import (
 )
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """One sample between two steps.
 
     `encoded` is the bytes of an image file (no dtype, no shape); `image` is uint8
@@ -44,8 +45,7 @@ class Value:
         return f"{self.dtype} [{', '.join(str(size) for size in self.shape)}]"
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """What comes out of a preprocess pipeline; only to be trusted without mismatches."""
 
     value: Value

@@ -20,7 +20,7 @@ from generator import pipeline, write
 from generator.engines import EngineError, kserve, process, torchserve, triton
 from generator.export import export_bundle
 from generator.sample import png
-from generator.views import Selection
+from generator.selection import Selection
 
 pytestmark = pytest.mark.engine
 

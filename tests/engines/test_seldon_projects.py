@@ -20,9 +20,9 @@ from seeded import photo, separating
 from generator import class_names, pipeline, write
 from generator.engines import EngineError, seldon, seldon_graph
 from generator.engines.seldon_graph import Message, Refused, Unit
+from generator.selection import Selection
 from generator.targets.seldon.options import Options
 from generator.targets.seldon.service import Component, describe
-from generator.views import Selection
 
 pytestmark = pytest.mark.engine
 

@@ -14,7 +14,7 @@ import pytest
 
 from generator import pipeline
 from generator.engines import EngineError, torchserve
-from generator.views import Selection
+from generator.selection import Selection
 
 pytestmark = pytest.mark.engine
 

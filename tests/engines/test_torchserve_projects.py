@@ -27,7 +27,7 @@ from seeded import photo, separating
 
 from generator import pipeline, write
 from generator.engines import EngineError, environments, kserve, torchserve
-from generator.views import Selection
+from generator.selection import Selection
 
 pytestmark = pytest.mark.engine
 

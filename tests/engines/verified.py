@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from generator import pipeline, write
+from generator.selection import Selection
 from generator.validate import Deployment
-from generator.views import Selection
 
 SPECS = Path(__file__).parents[2] / "specs"
 

@@ -17,7 +17,6 @@ from generator.webhook_rules.services import (
     components,
     knative_services,
     main_container,
-    runtime_of,
     runtimes,
 )
 
@@ -184,7 +183,7 @@ def _pods(rendered: Rendered) -> _Pods:
     found: _Pods = {}
     used: set[PurePosixPath] = set()
     for component in components(rendered):
-        runtime = runtime_of(component, rendered)
+        runtime = component.runtime
         main = main_container(runtime) if runtime else None
         specs = [component.spec, *([runtime.at("spec")] if runtime else [])]
         containers: dict[str, Layers] = {}

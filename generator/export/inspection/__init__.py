@@ -1,7 +1,8 @@
 """Find out what a module takes and returns, by running it with tensors of many shapes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from generator.export.inspection.attempts import Report
 from generator.export.inspection.naming import signature

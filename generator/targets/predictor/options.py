@@ -1,13 +1,13 @@
 """The options of target predictor: none."""
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from generator.patches import Patch
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """Nothing can be set, and there are no manifests that a spec could patch."""
 
     patches: ClassVar[tuple[Patch, ...]] = ()

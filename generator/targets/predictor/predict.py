@@ -1,6 +1,6 @@
 """What predict.py says of one project."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from generator.project import Project
 from generator.transforms.code import answer_of
@@ -11,8 +11,7 @@ from generator.transforms.operations import Decode, Threshold, read_postprocess,
 from generator.transforms.postprocessing import Answer
 
 
-@dataclass(frozen=True)
-class PredictCode:
+class PredictCode(Struct, frozen=True):
     """What templates/predictor/predict.py.j2 says of one project.
 
     `limit` is the least that a class needs to be told, `most` how many are at most.

@@ -1,7 +1,8 @@
 """What a program that stands alone cannot do."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from generator.document import Pointer
 from generator.model_source import source_missing

@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
+
+from msgspec import Struct
 
 from generator.artefact import Artefact, artefact
 from generator.perf import image_size
@@ -24,8 +25,7 @@ from generator.workload import namespace_flag
 Names = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ClientCode:
+class ClientCode(Struct, frozen=True):
     """What templates/seldon/requests/{client,grpc_client}.py.j2 say of one project.
 
     `sends`: encoded images as they are, samples that the transforms make of them, or tensors of

@@ -1,9 +1,10 @@
 """The Python of Seldon's nodes: a class, what it is sent, and its transforms."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
+
+from msgspec import Struct
 
 from generator.artefact import Artefact, artefact
 from generator.perf import image_size
@@ -20,8 +21,7 @@ Joins = Literal["all", "one"]
 """How the tensors of several images become one: in a new first dimension; or there is only one."""
 
 
-@dataclass(frozen=True)
-class MessagesCode:
+class MessagesCode(Struct, frozen=True):
     """What templates/seldon/images/messages.py.j2 says of one node.
 
     A node reads encoded images; or a tensor of `dtype` and `shape`, in which letters stand for
@@ -41,8 +41,7 @@ class MessagesCode:
     shape: tuple[Dimension, ...] | None = None
 
 
-@dataclass(frozen=True)
-class InputCode:
+class InputCode(Struct, frozen=True):
     """What templates/seldon/images/input.py.j2 says of one project."""
 
     project: str
@@ -53,8 +52,7 @@ class InputCode:
     checked_shape: tuple[int, ...] | None
 
 
-@dataclass(frozen=True)
-class OutputCode:
+class OutputCode(Struct, frozen=True):
     """What templates/seldon/images/output.py.j2 says of one project."""
 
     project: str
@@ -63,8 +61,7 @@ class OutputCode:
     predictions: str
 
 
-@dataclass(frozen=True)
-class ModelCode:
+class ModelCode(Struct, frozen=True):
     """What templates/seldon/images/model.py.j2 says of one project.
 
     `downloads`: the program comes from the storage, else it lies beside the class. `pixels`: the
@@ -90,8 +87,7 @@ class ModelCode:
     returns: str
 
 
-@dataclass(frozen=True)
-class TensorModelCode:
+class TensorModelCode(Struct, frozen=True):
     """What templates/seldon/images/tensor_model.py.j2 says of one project, or of none.
 
     `refuses`: what the program does not take can be the sender's mistake, because no check before

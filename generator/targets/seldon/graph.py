@@ -1,7 +1,8 @@
 """The graph of a SeldonDeployment: its nodes, each inside the one that calls it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.project import Project
 from generator.targets.seldon.service import Component, NodeType, Service
@@ -9,8 +10,7 @@ from generator.targets.seldon.service import Component, NodeType, Service
 MODEL_FOLDER = "/mnt/models"  # where the operator's own initializer puts a model too
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """A node of the graph; `implementation` names a server that Seldon itself starts."""
 
     name: str

@@ -2,9 +2,10 @@
 
 import builtins
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import get_args
+
+from msgspec.structs import replace
 
 from generator.compatibility import ended, lacks_fixes, table, version
 from generator.document import Pointer

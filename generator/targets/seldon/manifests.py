@@ -1,7 +1,9 @@
 """The values of templates/seldon/manifests/seldondeployment.yaml.j2."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.pods import Folder, spread, tolerations, unpacked
 from generator.project import Project, ReplicaRange
@@ -46,8 +48,7 @@ SELDON_ID = "seldon-deployment-id"
 _WAITING_THREADS = 8  # of a worker: one runs the model, and probes are answered beside it
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(Struct, frozen=True):
     """An init container that copies the bundle into a pod, where the operator brings none.
 
     Without a secret `variables` tell rclone to use what the pod may do by its service account.
@@ -60,8 +61,7 @@ class Download:
     size: str | None
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(Struct, frozen=True):
     """A node's container; without an image the operator fills in its own for the server.
 
     `ready_path` answers 200 once the model is loaded, `live_path` as long as the process answers;
@@ -82,8 +82,7 @@ class Container:
     folders: tuple[Folder, ...] = ()
 
 
-@dataclass(frozen=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A Deployment of the SeldonDeployment: one entry of componentSpecs.
 
     `claim` is a claim that holds the bundle, and the folder in it; `spread` are the labels of the

@@ -1,7 +1,8 @@
 """The options of target seldon, as options.schema.json describes them."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from generator.patches import Patch
 
@@ -10,8 +11,7 @@ Builder = Literal["docker", "s2i"]
 ModelServer = Literal["container", "TORCH_SERVER", "TRITON_SERVER"]
 
 
-@dataclass(frozen=True)
-class Called:
+class Called(Struct, frozen=True):
     """What a component is called, where the spec says so."""
 
     node: str | None = None
@@ -20,8 +20,7 @@ class Called:
     image: str | None = None
 
 
-@dataclass(frozen=True)
-class Components:
+class Components(Struct, frozen=True):
     """What the components are called, by their roles."""
 
     input: Called = Called()
@@ -33,15 +32,13 @@ class Components:
         return called
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     service: str | None = None
     predictor: str = "default"
     images: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     builder: Builder = "docker"
     builder_image: str | None = None
     base_image: str | None = None

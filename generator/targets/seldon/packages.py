@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from generator.compatibility import pythons_between, table, version
 from generator.project import Project
@@ -24,8 +25,7 @@ BASE_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 CONDA_PYTHON = "3.11"  # an environment brings its own, whatever the builder has
 
 
-@dataclass(frozen=True)
-class _Newest:
+class _Newest(Struct, frozen=True):
     """The newest releases that work with the wrapper, which takes numpy below 2.
 
     It imports pkg_resources, which setuptools 81 drops, and distutils, which Python 3.12 has from

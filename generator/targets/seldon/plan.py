@@ -1,8 +1,9 @@
 """The files of a project in Seldon Core."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from generator.artefact import Artefact, artefact
 from generator.network import policy_files

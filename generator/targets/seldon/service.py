@@ -1,7 +1,8 @@
 """What a project in Seldon Core is called, and the graph that it becomes."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from generator.project import Project, Protocol
 from generator.targets.seldon.options import ModelServer, Options, Role
@@ -22,8 +23,7 @@ Takes = Literal["images", "pixels", "tensors"]
 for transforms inside the program; the model's tensors."""
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Struct, frozen=True):
     """A node of the graph whose image is built here; all that it is called follows from its role.
 
     `class_name` is its module too. `service_type` is what the wrapper starts it as: it knows no
@@ -63,8 +63,7 @@ _SHARED = ("torch-server", "TorchServer")
 """Folder and class of the model where they know no project: its image is named so too."""
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(Struct, frozen=True):
     """Names that follow from a project and its options.
 
     `components` are the nodes whose images are built here, in the order that a request meets

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keyword import iskeyword
 from pathlib import Path, PurePosixPath
 
-from generator import model_source
+from generator import model_source, reads
 from generator.credentials import in_file
 from generator.document import Pointer
 from generator.problem import Problem, says
@@ -31,7 +31,7 @@ def handler_unreadable(project: Project, options: Options) -> Iterator[Problem]:
     path, _, name = options.handler.partition(":")
     at: Pointer = (*_TARGET, "handler")
     try:
-        text = (project.folder / path).read_text(encoding="utf-8")
+        text = reads.read_text(project.folder / path, "utf-8")
         # What the default image runs; of another image nothing is known.
         module = ast.parse(text, feature_version=None if options.base_image else (3, 9))
     except OSError:
@@ -95,10 +95,10 @@ def import_left_behind(project: Project, options: Options) -> Iterator[Problem]:
             if level:
                 message = f"`{path}` has a relative import, and an archive is no package"
                 yield Problem(at, message, f"write `import {name}`" if name else "name the module")
-            elif (project.folder / beside).is_dir():
+            elif reads.is_dir(project.folder / beside):
                 message = f"`{path}` imports the package `{beside}`, and an archive has no folders"
                 yield Problem(at, message, "move what it needs into a file of its own")
-            elif f"{name}.py" not in given and (project.folder / f"{beside}.py").is_file():
+            elif f"{name}.py" not in given and reads.is_file(project.folder / f"{beside}.py"):
                 message = f"`{path}` imports `{beside}.py`, which would not be in the archive"
                 yield Problem(at, message, f"add `{beside}.py` to model.files")
 
@@ -108,7 +108,7 @@ def _imports(path: Path) -> list[tuple[int, str]]:
     if path.suffix != ".py":
         return []
     try:
-        module = ast.parse(path.read_text(encoding="utf-8"))
+        module = ast.parse(reads.read_text(path, "utf-8"))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []  # told by another rule
     found: list[tuple[int, str]] = []
@@ -176,7 +176,7 @@ def files_of_one_name(project: Project, options: Options) -> Iterator[Problem]:
 
 def _is_text(path: Path) -> bool:
     try:
-        path.read_text(encoding="utf-8")
+        reads.read_text(path, "utf-8")
     except UnicodeDecodeError:
         return False
     except OSError:
@@ -246,7 +246,7 @@ def prebuilt_archive(project: Project, options: Options) -> Iterator[Problem]:
     if kind in ("http", "https") and not archive.sha256:
         hint = "add its sha256"
         yield Problem(at, "gen export downloads the archive without knowing which it is", hint)
-    elif not kind and not (project.folder / archive.uri).is_file():
+    elif not kind and not reads.is_file(project.folder / archive.uri):
         yield Problem(at, f"there is no file `{archive.uri}`", "paths start at the spec's folder")
 
 

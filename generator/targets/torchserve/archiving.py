@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from generator.artefact import Artefact, artefact
 from generator.pods import Folder, tolerations, unpacked
 from generator.project import Project
@@ -49,7 +51,7 @@ def archiving_values(project: Project, service: Service) -> dict[str, object]:
         "archives": [_archive(model) for model in filter(is_made, service.models)],
     }
     code = [render(file).text for model in service.models for file in model_files(model)]
-    content = json.dumps([values, code], sort_keys=True, default=vars)
+    content = json.dumps([values, code], sort_keys=True, default=structs.asdict)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return {"job_name": f"{service.name}-archive-{digest[:8]}", **values}
 

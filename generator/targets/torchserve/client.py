@@ -1,7 +1,8 @@
 """The gRPC client of TorchServe: requests/grpc_client.py with its proto."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.artefact import Artefact, artefact
 from generator.targets.torchserve.service import Model, Service
@@ -9,8 +10,7 @@ from generator.targets.torchserve.service import Model, Service
 FILES = {"images": "image.jpg ...", "pixels": "image.jpg ...", "anything": "file ..."}
 
 
-@dataclass(frozen=True)
-class GrpcClientCode:
+class GrpcClientCode(Struct, frozen=True):
     """What templates/torchserve/requests/grpc_client.py.j2 says of one model.
 
     `inputs` are the model's where it takes several, each as an .npy file.

@@ -1,8 +1,10 @@
 """The files of a model's archive, and what the code among them says of a project."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.artefact import Artefact, artefact
 from generator.datatypes import DATATYPE
@@ -24,8 +26,7 @@ ENTRY = "entry.py"
 """What TorchServe starts where the handler is the user's own."""
 
 
-@dataclass(frozen=True)
-class HandlerCode:
+class HandlerCode(Struct, frozen=True):
     """What templates/torchserve/models/{handler,bodies}.py.j2 say of one project."""
 
     project: str
@@ -52,8 +53,7 @@ class HandlerCode:
     no_class: Mapping[str, str | int | float]
 
 
-@dataclass(frozen=True)
-class InputCode:
+class InputCode(Struct, frozen=True):
     """An input of the model: N and letters stand in `shape` for sizes that are free."""
 
     name: str
@@ -62,8 +62,7 @@ class InputCode:
     shape: tuple[Dimension, ...]
 
 
-@dataclass(frozen=True)
-class TensorCode:
+class TensorCode(Struct, frozen=True):
     """What templates/torchserve/models/tensor_{handler,bodies}.py.j2 say of one project.
 
     `joins`: the samples of several requests go to the model together.

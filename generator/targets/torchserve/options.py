@@ -1,38 +1,35 @@
 """The options of target torchserve, as options.schema.json describes them."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from generator.patches import Patch
 
 Platform = Literal["kserve", "docker", "kubernetes"]
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     service: str | None = None
     model: str | None = None
     images: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Explain:
+class Explain(Struct, frozen=True):
     """What answers /explanations/<model>; `steps` are those of the integral."""
 
     method: Literal["integrated_gradients"] = "integrated_gradients"
     steps: int = 50
 
 
-@dataclass(frozen=True)
-class PrebuiltArchive:
+class PrebuiltArchive(Struct, frozen=True):
     """A .mar that is there already: a path relative to the spec, or a URI."""
 
     uri: str
     sha256: str | None = None
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     platform: Platform = "kserve"
     deployment_mode: Literal["Knative", "Standard"] | None = None
     base_image: str | None = None

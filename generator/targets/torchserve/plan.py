@@ -1,8 +1,9 @@
 """The files of a project on TorchServe."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from generator import perf
 from generator.artefact import Artefact, artefact

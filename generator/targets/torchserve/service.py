@@ -1,7 +1,9 @@
 """What a project on TorchServe is called, what it serves and where it listens."""
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from generator.kserve.exposure import TRANSFORMER, Exposure, exposed
 from generator.project import Project, Protocol, Served
@@ -23,8 +25,7 @@ Takes = Literal["images", "pixels", "tensors", "anything"]
 transforms inside the program; the model's tensors; whatever a handler of the user's own takes."""
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Struct, frozen=True):
     """One model of a server: its entry in the snapshot, and its archive.
 
     `threads` are those of one worker: all models share the CPUs of the server.
@@ -43,8 +44,7 @@ class Model:
     response_timeout_seconds: int
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(Struct, frozen=True):
     """Names and ports that follow from a project and its options.
 
     `models` are all that the server holds, the project's own first. `protocol` is that of samples

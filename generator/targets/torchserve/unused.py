@@ -1,7 +1,8 @@
 """What a spec can give that TorchServe, or its platform, has no use for."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+
+from msgspec.structs import fields
 
 from generator.problem import Problem
 from generator.project import Kubernetes, Project

@@ -1,15 +1,15 @@
 """How Triton loads what gen export writes, by export.format."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from generator.compatibility import table
 from generator.project import Format
 from generator.targets.triton.options import TensorNames
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The backend of a format and what it asks for.
 
     `platform` is config.pbtxt's word and `model_format` KServe's; `backend` is written where

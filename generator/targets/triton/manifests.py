@@ -1,6 +1,6 @@
 """The values of the Kubernetes manifests."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from generator.kserve.exposure import TRANSFORMER, Exposure
 from generator.kserve.manifests import (

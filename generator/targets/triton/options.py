@@ -1,22 +1,21 @@
 """The options of target triton, as options.schema.json describes them."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from generator.patches import Patch
 
 TensorNames = Literal["index", "forward"]
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     service: str | None = None
     model: str | None = None
     images: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     deployment_mode: Literal["Knative", "Standard"] = "Knative"
     runtime: str = "own"
     runtime_version: str = "26.11-py3"

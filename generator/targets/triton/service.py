@@ -1,7 +1,8 @@
 """What a project on Triton is called and where it listens."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from generator.kserve.exposure import TRANSFORMER, Exposure, exposed
 from generator.project import Project, Protocol
@@ -15,8 +16,7 @@ METRICS_PORT = 8002
 IMAGE = "nvcr.io/nvidia/tritonserver"
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(Struct, frozen=True):
     """Names and ports that follow from a project and its options.
 
     `model` is Triton's name of the model: its folder in the repository, and in URLs.
