@@ -120,7 +120,7 @@ def test_the_load_tests_config_map_is_what_kustomize_makes(repository: Path) -> 
     [made] = [each for each in objects if each["kind"] == "ConfigMap"]
     [job] = [each for each in objects if each["kind"] == "Job"]
     subprocess.run(
-        [sys.executable, "-m", "generator.cli", "render", "specs/one.yaml"],
+        [sys.executable, "-m", "generator", "render", "specs/one.yaml"],
         cwd=repository,
         env=dict(os.environ, PYTHONPATH=str(ROOT)),
         check=True,
@@ -214,7 +214,7 @@ def test_the_applications_parameters_are_those_that_the_plugin_reads(repository:
     text = SPEC.replace("perf_hook: true", "plugin: {spec: specs/one.yaml}")
     (repository / "specs" / "one.yaml").write_text(text)
     subprocess.run(
-        [sys.executable, "-m", "generator.cli", "render", "specs/one.yaml"],
+        [sys.executable, "-m", "generator", "render", "specs/one.yaml"],
         cwd=repository,
         env=dict(os.environ, PYTHONPATH=str(ROOT)),
         check=True,

@@ -18,7 +18,7 @@ from generator.targets import TARGETS
 
 Gen = Callable[..., Any]  # of conftest.py: status, out, err
 WriteSpec = Callable[..., Path]
-GEN = [sys.executable, "-m", "generator.cli"]
+GEN = [sys.executable, "-m", "generator"]
 BROKEN = "hardware: {cpu: -1}\n"
 
 
@@ -197,7 +197,7 @@ def test_diagnostics_call_standard_input_by_name() -> None:
 
 
 def test_a_closed_standard_input_cannot_run() -> None:
-    command = f'exec "{sys.executable}" -m generator.cli validate - <&-'
+    command = f'exec "{sys.executable}" -m generator validate - <&-'
 
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
 

@@ -26,7 +26,7 @@ def completed(line: str, folder: Path) -> list[str]:
         "COMP_CWORD": str(len(words) - 1),
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "generator.cli"],
+        [sys.executable, "-m", "generator"],
         cwd=folder,
         env=os.environ | asked,
         capture_output=True,
@@ -94,7 +94,7 @@ def test_prints_a_script_of_the_shell(gen: Gen, shell: str) -> None:
 def test_bash_completes_with_the_script(gen: Gen, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin/gen"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m generator.cli "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m generator "$@"\n')
     program.chmod(0o755)
     (tmp_path / "script").write_text(gen("completion", "bash").out)
     asked = (

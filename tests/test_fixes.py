@@ -20,7 +20,7 @@ from generator.selection import EVERYTHING
 from generator.specs import Spec
 
 Gen = Callable[..., Any]  # of conftest.py: status, out, err
-GEN = [sys.executable, "-m", "generator.cli"]
+GEN = [sys.executable, "-m", "generator"]
 
 SPEC = """\
 # what it is

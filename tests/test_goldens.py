@@ -15,7 +15,7 @@ from generator import __version__
 from generator.write import RECORD
 
 ROOT = Path(__file__).resolve().parent.parent
-GEN = [sys.executable, "-m", "generator.cli"]
+GEN = [sys.executable, "-m", "generator"]
 OWNED = "every file in rendered/ comes from a spec: run make render, and remove what is left over"
 
 

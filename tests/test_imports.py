@@ -57,7 +57,7 @@ ORDER = (
     ("reporting",),
     ("commands",),
     ("cli",),
-    ("program",),
+    ("__main__",),
 )
 ROW = {entry: number for number, row in enumerate(ORDER) for entry in row}
 ONLY_IN = {

@@ -512,7 +512,7 @@ def test_prints_the_sections_of_the_seed_specs(
     assert {"source", "weights", "inputs", "outputs"} <= set(found)
 
 
-GEN = [sys.executable, "-m", "generator.cli"]
+GEN = [sys.executable, "-m", "generator"]
 ALONE = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator import images, manifest_events, manifests, pipeline, source
+from generator import images, manifest_events, manifests, pipeline
 from generator.artefact import RenderedFile
 from generator.diagnostics import Rejected
 from generator.document import Text
@@ -146,11 +146,10 @@ def test_no_manifest_of_a_project_is_read_twice(monkeypatch: pytest.MonkeyPatch)
             made.append(text)
             super().__init__(text)
 
-    for module in (manifest_events, images, source):
+    for module in (manifest_events, images):
         monkeypatch.setattr(module, "Loader", Counted)
     spec = Path(__file__).parent.parent / "specs/cifar10.yaml"
 
     files = pipeline.build(str(spec), spec.read_bytes(), spec.parent).files
 
-    # The spec is read first: its depth, and then its nodes.
-    assert sorted(made[2:]) == sorted(f.text for f in files if f.path.suffix == ".yaml")
+    assert sorted(made) == sorted(f.text for f in files if f.path.suffix == ".yaml")

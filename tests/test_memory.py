@@ -454,7 +454,7 @@ def test_two_processes_remember_as_one_does(
 
     def run(*more: str) -> str:
         environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
-        command = [sys.executable, "-m", "generator.cli", "render", "specs", *more]
+        command = [sys.executable, "-m", "generator", "render", "specs", *more]
         ran = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         )

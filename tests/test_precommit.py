@@ -88,7 +88,7 @@ def repository(tmp_path: Path, hooks: Path) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    command = [sys.executable, "-m", "generator.cli", "render", "specs"]
+    command = [sys.executable, "-m", "generator", "render", "specs"]
     variables = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=tmp_path, env=variables, check=True, stdout=subprocess.DEVNULL)
     return tmp_path

@@ -26,7 +26,7 @@ from generator.reports.text import WIDTH, told
 from generator.runs.told import Validating
 from generator.selection import EVERYTHING
 
-GEN = [sys.executable, "-m", "generator.cli"]
+GEN = [sys.executable, "-m", "generator"]
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 

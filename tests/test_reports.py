@@ -574,7 +574,7 @@ def test_the_document_shows_what_gen_prints(tmp_path: Path) -> None:
 
 def printed(arguments: list[str], folder: Path) -> str:
     """What a reader sees on a terminal, without its colours."""
-    command = [sys.executable, "-m", "generator.cli", *arguments]
+    command = [sys.executable, "-m", "generator", *arguments]
     variables = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
     ran = subprocess.run(
         command,

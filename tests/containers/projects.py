@@ -41,7 +41,7 @@ def export() -> None:
     """Write the bundle of each project, as its user does."""
     for project, spec in SPECS.items():
         machine.report(f"exporting {project}")
-        command = [sys.executable, "-m", "generator.cli", "export", str(ROOT / spec)]
+        command = [sys.executable, "-m", "generator", "export", str(ROOT / spec)]
         command += ["--target", project.name, "--output", str(BUNDLES)]
         machine.run(command, timeout_seconds=EXPORT_SECONDS)
 

@@ -113,7 +113,7 @@ def test_ends_an_installation_that_takes_too_long(
 @pytest.mark.usefixtures("silent_index")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_installation_leaves_nothing(number: signal.Signals, nothing: Path) -> None:
-    command = [sys.executable, "-m", "generator.cli", "engines", "install", "seldon"]
+    command = [sys.executable, "-m", "generator", "engines", "install", "seldon"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as gen:
         deadline = time.monotonic() + 60
         while not (pips := children_of(gen.pid, "pip")) and time.monotonic() < deadline:

@@ -347,7 +347,7 @@ def test_ctrl_c_leaves_nothing(deployments: Made, tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     command = subprocess.Popen(
-        [sys.executable, "-m", "generator.cli", "verify", SPECS / "variants/mnist-kubernetes.yaml"],
+        [sys.executable, "-m", "generator", "verify", SPECS / "variants/mnist-kubernetes.yaml"],
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,

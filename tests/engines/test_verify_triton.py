@@ -394,7 +394,7 @@ def command(served: Served, tmp_path: Path) -> Iterator[Command]:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "generator.cli", "verify", SPECS / "cifar10.yaml"],
+        [sys.executable, "-m", "generator", "verify", SPECS / "cifar10.yaml"],
         cwd=served.folder,
         env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,

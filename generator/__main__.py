@@ -28,3 +28,7 @@ def run() -> NoReturn:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
     os._exit(status)
+
+
+if __name__ == "__main__":
+    run()
