@@ -1,6 +1,6 @@
 """Specs to measure with: as many as wanted, all different, the same ones each time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SPEC = """\
@@ -24,9 +24,13 @@ serving: {{batching: {{max_size: 8}}, replicas: {{min: 1, max: {most}}}}}
 kubernetes: {{namespace: {namespace}, labels: {{team: {team}}}}}
 images: {{registry: {registry}, tag: "{tag}"}}
 perf: {{rate: {rate}, duration: 60s, slo: {{p99: 50ms, success_ratio: 0.999}}}}
-targets:
-  triton: {{deployment_mode: Knative}}
 """
+TARGETS = {
+    "triton": "targets:\n  triton: {deployment_mode: Knative}\n",
+    "torchserve": "targets:\n  torchserve: {}\n"
+    "accepted_warnings: {torchserve/end-of-life: this service moves next year}\n",
+    "seldon": "targets:\n  seldon: {serving: {autoscaling: {metric: cpu, target: 80}}}\n",
+}
 CLASSES = 10
 
 
@@ -45,10 +49,10 @@ def values(number: int) -> dict[str, str]:
     }
 
 
-def spec(own: Mapping[str, str]) -> str:
-    """The text of the spec with these values."""
+def spec(own: Mapping[str, str], target: str = "triton") -> str:
+    """The text of the spec with these values, for one target."""
     classes = ", ".join(f"{own['class']}-{index}" for index in range(CLASSES))
-    return SPEC.format(**own, classes=classes)
+    return SPEC.format(**own, classes=classes) + TARGETS[target]
 
 
 def path(folder: Path, number: int) -> Path:
@@ -56,11 +60,12 @@ def path(folder: Path, number: int) -> Path:
     return folder / f"{values(number)['name']}.yaml"
 
 
-def write(folder: Path, count: int) -> None:
-    """Write the first specs of the corpus into a folder."""
+def write(folder: Path, count: int, targets: Sequence[str] = ("triton",)) -> None:
+    """Write the first specs of the corpus into a folder, with the targets one after the other."""
     folder.mkdir(parents=True)
     for number in range(count):
-        path(folder, number).write_text(spec(values(number)), encoding="utf-8")
+        text = spec(values(number), targets[number % len(targets)])
+        path(folder, number).write_text(text, encoding="utf-8")
 
 
 def change(file: Path, number: int, tag: str) -> None:

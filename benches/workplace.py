@@ -82,9 +82,10 @@ class Workplace:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def specs(self, count: int) -> Path:
+    def specs(self, count: int, targets: tuple[str, ...] = ("triton",)) -> Path:
         """The folder with the first specs of the corpus."""
-        return self._once(("specs", count), lambda folder: corpus.write(folder, count))
+        key = ("specs", count, *targets)
+        return self._once(key, lambda folder: corpus.write(folder, count, targets))
 
     def one_spec(self) -> Path:
         return corpus.path(self.specs(1), 0)

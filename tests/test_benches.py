@@ -69,6 +69,19 @@ def test_specs_have_neither_errors_nor_warnings(gen: Callable[..., Ran], tmp_pat
     assert (ran.status, ran.err) == (0, "6 specs valid\n")
 
 
+def test_specs_of_all_targets_have_neither_errors_nor_warnings(
+    gen: Callable[..., Ran], tmp_path: Path
+) -> None:
+    corpus.write(tmp_path / "specs", 2 * len(corpus.TARGETS), tuple(corpus.TARGETS))
+
+    ran = gen("validate", "--strict", "specs")
+    gen("render", "specs")
+
+    assert (ran.status, ran.err) == (0, "6 specs valid\n")
+    rendered = [path.name for path in sorted(tmp_path.glob("rendered/*/*/")) if path.is_dir()]
+    assert rendered == 2 * list(corpus.TARGETS)
+
+
 def write_some(folder: Path) -> None:
     """Specs from all over the corpus."""
     folder.mkdir()
