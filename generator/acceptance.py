@@ -103,7 +103,7 @@ def _yaml(
             yield Refusal(file, flaw.rule, f"line {flaw.span.line}", flaw.message, flaw.hint)
         return
     data = found[0].data if len(found) == 1 else None
-    for flaw in found[0].doubled() if found else ():
+    for flaw in found[0].flawed_keys() if found else ():
         yield Refusal(file, flaw.rule, f"line {flaw.span.line}", flaw.message)
     yield from _manifest(file, data, by_path, cluster)
 

@@ -15,7 +15,15 @@ from msgspec import Struct
 
 from generator.diagnostics import Diagnostic, Rejected, Span
 from generator.document import Pointer, Text
-from generator.source import documents, flaw, refuse_characters, refuse_depth, span_of, syntax_error
+from generator.source import (
+    QUOTE_BRACKETS,
+    documents,
+    flaw,
+    refuse_characters,
+    refuse_depth,
+    span_of,
+    syntax_error,
+)
 
 MOST_DEPTH = 100
 MOST_VALUES = 1_000_000
@@ -60,12 +68,15 @@ class Manifest(Struct, frozen=True, eq=False, dict=True):
         is_scalar = isinstance(node, yaml.ScalarNode) and node.value != ""
         return span_of(self.text, key if key and (at_key or not is_scalar) else node)
 
-    def doubled(self) -> Iterator[Diagnostic]:
-        """Keys that stand twice in a map: kubectl keeps the last and says nothing."""
-        for key in doubled_keys(self.node):
-            yield flaw(
-                self.text, key, f"`{_key(key)}` stands twice in this map", "yaml/duplicate-key"
-            )
+    def flawed_keys(self) -> Iterator[Diagnostic]:
+        """Keys that kubectl refuses, or that stand twice: it keeps the last and says nothing."""
+        for key in _flawed_keys(self.node):
+            if isinstance(key, yaml.ScalarNode):
+                message = f"`{_key(key)}` stands twice in this map"
+                yield flaw(self.text, key, message, "yaml/duplicate-key")
+            else:
+                message = "a key is text, not a list or a map"
+                yield flaw(self.text, key, message, "yaml/key", QUOTE_BRACKETS)
 
 
 def read(text: Text) -> list[Manifest]:
@@ -82,10 +93,10 @@ def read(text: Text) -> list[Manifest]:
     return [Manifest(text, node) for node in nodes if not _is_nothing(node)]
 
 
-def doubled_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    """The second of two equal keys of a map, wherever it stands."""
+def _flawed_keys(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Keys that are no scalars, and the second of two equal ones, wherever their map stands."""
     seen: set[int] = set()
-    waiting = [node] if node else []
+    waiting = [root]
     while waiting:
         here = waiting.pop()
         if id(here) in seen:
@@ -94,7 +105,8 @@ def doubled_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
         if isinstance(here, yaml.MappingNode):
             names: set[str] = set()
             for key, value in here.value:
-                if (name := _key(key)) in names and not _is_merge(key):
+                name, is_scalar = _key(key), isinstance(key, yaml.ScalarNode)
+                if not is_scalar or (name in names and not _is_merge(key)):
                     yield key
                 names.add(name)
                 waiting.append(value)
@@ -175,7 +187,7 @@ def _plain(node: yaml.Node) -> object:
 def _key(node: yaml.Node) -> str:
     """A key as kubectl's conversion to JSON has it."""
     if not isinstance(node, yaml.ScalarNode):
-        return str(_plain(node))
+        return "{...}"  # a flaw; what it holds as text would double with each map in another
     value = _scalar(node)
     return str(value).lower() if isinstance(value, bool) else str(node.value)
 

@@ -17,6 +17,7 @@ Marked = yaml.Node | yaml.Event
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000
 MAX_DEPTH = 50
+QUOTE_BRACKETS = 'a value that begins with { or [ is quoted: "{...}"'
 
 
 class Kind(Struct, frozen=True):
@@ -342,8 +343,7 @@ class _Reader:
     def key(self, node: yaml.Node) -> str | None:
         """The key's text, also of a scalar that is refused: its value is looked at all the same."""
         if not isinstance(node, yaml.ScalarNode):
-            hint = 'a value that begins with { or [ is quoted: "{...}"'
-            self.refuse(node, "a key is text, not a list or a map", "yaml/key", hint)
+            self.refuse(node, "a key is text, not a list or a map", "yaml/key", QUOTE_BRACKETS)
             return None
         if node.tag != f"{_TAG}str":
             written = shown(node.value)

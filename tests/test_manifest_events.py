@@ -23,7 +23,7 @@ def thoroughly(text: str) -> object:
         found = manifests.read(Text("manifest.yaml", text))
     except Rejected:
         return None
-    alone = len(found) == 1 and not any(found[0].doubled())
+    alone = len(found) == 1 and not any(found[0].flawed_keys())
     return found[0].data if alone else None
 
 

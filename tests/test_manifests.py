@@ -112,14 +112,29 @@ def test_line_breaks_of_yaml_alone_count_for_nothing() -> None:
 
 
 def test_tells_every_key_that_stands_twice() -> None:
-    flaws = list(only("a: 1\nb: {c: 1, c: 2}\na: 3\n").doubled())
+    flaws = list(only("a: 1\nb: {c: 1, c: 2}\na: 3\n").flawed_keys())
 
     assert [(flaw.span.line, flaw.span.column) for flaw in flaws] == [(3, 1), (2, 11)]
     assert {flaw.rule for flaw in flaws} == {"yaml/duplicate-key"}
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: 1\nb: {{ name }}\n", (2, 5)),
+        ("a: 1\nb: [{[1]: 2}]\n", (2, 6)),
+        ("{" * 99 + "}" * 99, (1, 2)),  # each key as text would be twice the one in it
+    ],
+)
+def test_tells_a_key_that_is_no_text(text: str, place: tuple[int, int]) -> None:
+    flaws = list(only(text).flawed_keys())
+
+    assert [(d.rule, d.span.line, d.span.column) for d in flaws] == [("yaml/key", *place)]
+    assert len(str(only(text).data)) < 50
+
+
 def test_what_a_merge_brings_stands_once() -> None:
-    assert not list(only("a: &x {b: 1}\nc: {<<: *x, b: 2}\nd: {<<: *x, <<: *x}\n").doubled())
+    assert not list(only("a: &x {b: 1}\nc: {<<: *x, b: 2}\nd: {<<: *x, <<: *x}\n").flawed_keys())
 
 
 @pytest.mark.parametrize(

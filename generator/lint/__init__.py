@@ -211,7 +211,7 @@ def _parse_manifests(file: _File) -> None:
     checked = {id(piece.manifest) for piece in file.pieces}
     for document in documents:
         if id(document) in checked:
-            file.diagnostics += document.doubled()
+            file.diagnostics += document.flawed_keys()
         elif id(document) not in manifests_of:
             file.passed_over["YAML without apiVersion and kind"] += 1
 

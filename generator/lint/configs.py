@@ -53,7 +53,7 @@ def of_properties(text: Text) -> Iterator[Diagnostic]:
 def of_archive_config(text: Text) -> Iterator[Diagnostic]:
     """What TorchServe does not use of the model-config.yaml of an archive; raises Rejected."""
     for document in manifests.read(text):
-        yield from document.doubled()
+        yield from document.flawed_keys()
         if isinstance(document.data, dict):
             for refusal in archive_config.refusals(document.data):
                 yield told(Piece(PurePosixPath(), document, (), {}), refusal, {})
