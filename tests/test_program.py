@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PROGRAM = "import sys; sys.argv[0] = 'gen'; from generator.program import run; run()"
+PROGRAM = "import sys; sys.argv[0] = 'gen'; from generator.__main__ import run; run()"
 
 
 def ran(*arguments: str, folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:

@@ -135,6 +135,27 @@ def test_a_shard_without_a_spec_is_done(gen: Gen, write_spec: WriteSpec) -> None
     )
 
 
+@pytest.mark.parametrize("shard", [[], ["--shard", "1/1"], ["--shard", "2/2"]])
+def test_an_empty_name_is_no_spec(shard: list[str], gen: Gen) -> None:
+    ran = gen("validate", "", *shard)
+
+    assert (ran.status, ran.err) == (2, "gen: cannot read : Is a directory\n0 specs valid, 1 not\n")
+
+
+def test_without_a_working_directory_there_are_absolute_paths(
+    gen: Gen, write_spec: WriteSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spec("specs/one.yaml", name="one")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    specs, out = str(tmp_path / "specs"), str(tmp_path / "out")
+    assert gen("validate", specs).status == 0
+    assert gen("render", specs, "--output", out).status == 0
+    assert gen("render", specs, "--output", out, "--check").status == 0
+
+
 def test_a_shard_prints_its_manifests(gen: Gen, write_spec: WriteSpec) -> None:
     write_spec("specs/one.yaml", name="one")
     write_spec("specs/two.yaml", name="two")

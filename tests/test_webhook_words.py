@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+import test_network_policy
 import test_pod_security
 import test_webhook_kinds
 import test_webhook_rules
@@ -42,9 +43,19 @@ def examples() -> Iterator[Manifests]:
     yield from (numbered(kinds.changed(name, c)) for name, c, _ in kinds.REFUSED.values())
     yield from (rules.changed(changes) for changes, _ in rules.REFUSED.values())
     yield from (numbered(seldon.changed(changes)) for changes, _ in seldon.REFUSED.values())
-    yield from (numbered([one]) for one, _ in test_webhook_seldon_v2.REFUSED.values())
+    v2 = test_webhook_seldon_v2
+    yield from (numbered([one]) for one, _ in [*v2.REFUSED.values(), *v2.WHOLE.values()])
+    yield numbered(v2.resource("Experiment", "{default: both}", name) for name in "ab")
     security = test_pod_security
     yield from (numbered([security.pod(own, changes)]) for own, changes, *_ in security.BAD)
+    yield numbered([security.pod({}, security.context(readOnlyRootFilesystem=False))])
+    yield numbered([kinds.changed("objects", {"3:data a.txt": "x" * 1_100_000})[2]])
+    policies = test_network_policy
+    for spec in (
+        {"podSelector": {}, "ingress": [{"ports": [{"port": 0}]}]},
+        {"podSelector": {"matchLabels": {"component": "none"}}},
+    ):
+        yield numbered([policies.policy(spec), policies.DEPLOYMENT, policies.SERVICE])
     for target in sorted((ROOT / "rendered").glob("**/manifests/kustomization.yaml")):
         yield rendered_folder(target.parents[1])
 
@@ -141,10 +152,19 @@ def test_all_is_told_of_manifests_with_a_value_gone(name: str) -> None:
         assert of_those_asked(manifests, whole=False) == expected
 
 
-def test_a_rule_says_nothing_where_none_of_its_words_stands() -> None:
+def test_each_rule_that_waits_for_words_is_heard() -> None:
+    unheard = {rule for rule, _ in WORDS}
+    for manifests in EXAMPLES:
+        unheard -= {rule for rule in unheard if said(rule, manifests, whole=True)}
+
+    assert {rule.__name__ for rule in unheard} == set()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_rule_says_nothing_where_none_of_its_words_stands(whole: bool) -> None:
     for manifests in EXAMPLES:
         for words in {words for _, words in WORDS}:
-            silent = rendered({p: without(m, words) for p, m in manifests.items()}, whole=True)
+            silent = rendered({p: without(m, words) for p, m in manifests.items()}, whole=whole)
             for rule in (rule for rule, own in WORDS if own == words):
                 assert list(rule(silent)) == [], (rule.__name__, words)
 

@@ -176,15 +176,24 @@ def remembered(output: Path, selection: Selection, *, strict: bool) -> Memory:
     Nothing on Windows: there no time tells that a file was changed, if a program will not have it.
     """
     mark = _stamp()
-    folder = cache_folder("renders") if mark and os.name != "nt" else None
+    here = _working_directory()
+    folder = cache_folder("renders") if mark and here and os.name != "nt" else None
     # Paths in answers and warnings are as they were given, and start at the working directory.
-    run = (os.getcwd(), str(output), selection.targets, selection.environments)
+    run = (here, str(output), selection.targets, selection.environments)
     name = hashlib.sha256(repr(run).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = folder / name if folder else None
     stored = _read(file) if file else None
     if stored is None or stored.stamp != mark:
         stored = _Stored(mark, [], [], {})
     return Memory(output, strict, file, stored)
+
+
+def _working_directory() -> str:
+    """Where it is, empty where it was removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def _stamp() -> str:

@@ -26,6 +26,8 @@ class Shard(Struct, frozen=True):
         one spec at most; the specs of one folder, which often cost alike, are spread over all; and
         a spec more moves at most one other at each cut.
         """
+        if self.of == 1:
+            return list(specs)
         mixed = sorted(range(len(specs)), key=lambda n: _hash(specs[n].path))
         first, end = ((n * len(specs)) // self.of for n in (self.number - 1, self.number))
         return [specs[n] for n in sorted(mixed[first:end])]
@@ -48,4 +50,4 @@ def parsed(word: str) -> Shard:
 
 def _hash(path: str) -> bytes:
     """The same on all machines of a run, wherever the working directory is there."""
-    return hashlib.sha256(os.path.relpath(path).encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(os.path.relpath(path or ".").encode("utf-8", "surrogateescape")).digest()
