@@ -200,6 +200,9 @@ def _schema(path: Path) -> Mapping[str, object]:
 def _read(path: Path) -> dict[str, object]:
     try:
         schema = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        message = f"{path}, which a schema refers to, is not there; make it anew with gen crds"
+        raise CannotRun(message) from None
     except ValueError:
         schema = None
     if not isinstance(schema, dict):

@@ -218,6 +218,7 @@ def test_a_folder_without_schemas_is_told(tmp_path: Path) -> None:
         "<<<<<<< HEAD\n{",
         "[]",
         '{"properties": {"spec": {"$ref": "#/definitions/gone"}}}',
+        '{"properties": {"spec": {"$ref": "gone.json#/definitions/spec"}}}',
         '{"properties": {"of no oven here": {"$ref": "#/definitions/gone"}}}',
     ],
 )
