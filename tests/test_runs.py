@@ -329,12 +329,18 @@ def started(place: Path) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_heed_signals,
     )
     while not (place / "rendered").is_dir():
         assert run.poll() is None
         time.sleep(0.01)
     return run
+
+
+def _heed_signals() -> None:
+    """Undo what a shell does to a command in the background, and nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _group_lives(group: int) -> bool:
