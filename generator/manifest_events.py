@@ -12,8 +12,8 @@ import yaml
 from generator.artefact import RenderedFile
 from generator.manifests import MOST_DEPTH, NOT_KUBECTLS, resolved
 from generator.quoting import format_of
-from generator.source import FORBIDDEN
 from generator.yaml_loader import Loader
+from generator.yaml_nodes import FORBIDDEN
 
 LONGEST = 500_000  # characters; a value takes one at least, so this is below MOST_VALUES
 Readings = Mapping[PurePosixPath, dict[str, object]]

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from generator.diagnostics import Diagnostic, Rejected, Span
 from generator.document import Pointer, Text
-from generator.source import (
+from generator.yaml_nodes import (
     QUOTE_BRACKETS,
     documents,
     flaw,

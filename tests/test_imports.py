@@ -27,6 +27,7 @@ ORDER = (
     ("blackened_diff",),
     ("model_config_table", "core_kinds", "sharing", "releases"),
     ("yaml_loader", "specs", "project", "quoting", "dialect", "model_config"),
+    ("yaml_nodes",),
     ("source", "crds", "images"),
     ("manifests", "crds_folder", "registry", "unseen"),
     ("datatypes", "resources", "manifest_events"),

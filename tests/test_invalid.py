@@ -159,5 +159,5 @@ def _words(*modules: str) -> list[str]:
     return [text for text in texts if isinstance(text, str) and RULE.fullmatch(text)]
 
 
-WITH_RULES = ("source", "validate", "pipeline", "runs/conflicts")
+WITH_RULES = ("source", "yaml_nodes", "validate", "pipeline", "runs/conflicts")
 RULE = re.compile(r"(yaml|model|specs|patches|also-serves|accepted-warnings|names)/[a-z0-9-]+")
