@@ -5,13 +5,14 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from benches import corpus, templates
-from benches.measure import run
+from benches.measure import Run, run
+from benches.turns import Case, in_turn
 
 MEMORY = Path("/dev/shm")  # noqa: S108  tmpfs of Linux; creating a file on a disk costs anything
 FLOOR = Path(__file__).with_name("floor.py")
@@ -127,6 +128,21 @@ class Workplace:
     def rounds_for(self, specs: int) -> int:
         """How often each command runs, unless that is given."""
         return self.rounds or (9 if specs == 1 else 7 if specs <= 10 else 5 if specs <= 100 else 3)
+
+    def runs(
+        self, cases: Sequence[Case], specs: int, *, warm: int | None = None
+    ) -> tuple[dict[str, list[Run]], list[str]]:
+        """The runs of each case in turn, as often as so many specs allow, and what failed.
+
+        A round before that warms up is left out where it takes long, unless `warm` says otherwise.
+        """
+        return in_turn(
+            cases,
+            self.rounds_for(specs),
+            warm=(1 if specs <= 100 else 0) if warm is None else warm,
+            limit_seconds=self.limit_seconds,
+            report=self.report,
+        )
 
     def knows(self, gen: Gen, option: str) -> bool:
         """Whether the `render` of a gen has an option."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benches import corpus
-from benches.turns import Case, Pair, Table, in_turn
+from benches.turns import Case, Pair, Table
 from benches.workplace import COLD_CACHE, Gen, Workplace
 
 UNCHANGED = (2.5, 2.0)  # of git status on the same tree
@@ -81,13 +81,7 @@ def check(place: Workplace, sizes: Sequence[int]) -> Iterator[Table]:
 def _table(
     place: Workplace, part: str, title: str, size: int, cases: list[Case], pairs: list[Pair]
 ) -> Table:
-    runs, failed = in_turn(
-        cases,
-        place.rounds_for(size),
-        warm=1,
-        limit_seconds=place.limit_seconds,
-        report=place.report,
-    )
+    runs, failed = place.runs(cases, size, warm=1)
     return Table(part, title, size, runs, pairs, failed)
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from benches import peers
-from benches.turns import ROUND, Case, Pair, Table, in_turn
+from benches.turns import ROUND, Case, Pair, Table
 from benches.workplace import Gen, Workplace
 
 LIBRARIES = "click, jinja2, msgspec, yaml"
@@ -32,10 +32,7 @@ def tables(place: Workplace, _sizes: Sequence[int]) -> Iterator[Table]:
         pairs += [Pair(f"{first} {verb}", f"{second} {verb}") for verb in ("validate", "render")]
     found, missing = peers.one_spec(place)
     cases += found
-    rounds = place.rounds_for(1)
-    runs, failed = in_turn(
-        cases, rounds, warm=1, limit_seconds=place.limit_seconds, report=place.report
-    )
+    runs, failed = place.runs(cases, 1)
     title = "one spec with one target, cold process"
     yield Table("cold", title, 1, runs, pairs, [*missing, *failed])
 

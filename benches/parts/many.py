@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benches import peers
-from benches.turns import ROUND, Case, Pair, Table, in_turn, median_cpu, median_wall
+from benches.turns import ROUND, Case, Pair, Table, median_cpu, median_wall
 from benches.workplace import Gen, Workplace
 
 TARGET, STRETCH = 3.0, 2.0  # of the floor on the clock, with as many processes
@@ -41,13 +41,7 @@ def _table(place: Workplace, size: int) -> Table:
         found, missing = peers.many_specs(place, size)
         cases += found
         pairs += [Pair(case.label, rendered[0]) for case in found]
-    runs, failed = in_turn(
-        cases,
-        place.rounds_for(size),
-        warm=1 if size <= 100 else 0,
-        limit_seconds=place.limit_seconds,
-        report=place.report,
-    )
+    runs, failed = place.runs(cases, size)
     return Table("many", f"{size} specs, empty folder", size, runs, pairs, [*missing, *failed])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from benches.turns import ROUND, Case, Pair, Table, in_turn, median_cpu
+from benches.turns import ROUND, Case, Pair, Table, median_cpu
 from benches.workplace import Workplace
 
 SHARDS = 4
@@ -28,13 +28,7 @@ def _table(place: Workplace, size: int) -> Table:
         Case(label, command, place.environment(gen), place.root, emptied=(out,), is_watched=True)
         for label, command in commands.items()
     ]
-    runs, told = in_turn(
-        cases,
-        place.rounds_for(size),
-        warm=1 if size <= 100 else 0,
-        limit_seconds=place.limit_seconds,
-        report=place.report,
-    )
+    runs, told = place.runs(cases, size)
     pairs = [Pair(f"{n}/{SHARDS}", "all") for n in _numbers()]
     costs = [median_cpu(rows) for label, rows in runs.items() if label != "all"]
     if costs:

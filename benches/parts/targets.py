@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benches.corpus import TARGETS
-from benches.turns import ROUND, Case, Pair, Table, in_turn
+from benches.turns import ROUND, Case, Pair, Table
 from benches.workplace import Workplace
 
 CORPORA = {name: (name,) for name in TARGETS} | {"mixed": tuple(TARGETS)}
@@ -26,13 +26,7 @@ def tables(place: Workplace, sizes: Sequence[int]) -> Iterator[Table]:
             )
             for label, targets in CORPORA.items()
         ]
-        runs, failed = in_turn(
-            cases,
-            place.rounds_for(size),
-            warm=1 if size <= 100 else 0,
-            limit_seconds=place.limit_seconds,
-            report=place.report,
-        )
+        runs, failed = place.runs(cases, size)
         first, *others = CORPORA
         pairs = [Pair(other, first) for other in others]
         yield Table("targets", f"{size} specs of a target", size, runs, pairs, failed)
