@@ -1,7 +1,7 @@
 """What the build of a spec asks of the file system, noted so that it can be asked again.
 
 Whoever reads a user's file, or asks whether it is there, on the way from a spec to its rendered
-files does it here: `record` takes a build for what it was while every answer is the same.
+files does it here: `runs.memory` takes a build for what it was while every answer is the same.
 """
 
 import contextlib

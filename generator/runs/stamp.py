@@ -10,7 +10,7 @@ from generator.shipped import shipped
 
 # Of these alone it depends what is written into a file, or said of a spec.
 _USED = (
-    *("jinja2", "jsonpatch", "jsonschema", "jsonschema_rs", "markupsafe", "msgspec"),
+    *("jinja2", "jsonpatch", "jsonschema", "markupsafe", "msgspec"),
     *("packaging", "referencing", "ruamel/yaml", "yaml"),
 )
 

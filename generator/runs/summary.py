@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from generator.document import Document
-from generator.selection import Selection
+from generator.selection import EVERYTHING, Selection
 
 
 class Application(Struct, frozen=True):
@@ -60,7 +60,7 @@ def _applications(document: Document) -> Iterator[Application]:
     name = document.data.get("name")
     if not isinstance(name, str) or not _has_gitops(document) or any(framed(document)):
         return
-    for view in views(document, Selection()):
+    for view in views(document, EVERYTHING):
         gitops = view.document.data.get("gitops")
         argo_cd = gitops.get("argo_cd") if isinstance(gitops, dict) else None
         if isinstance(argo_cd, dict) and view.target:
