@@ -75,7 +75,7 @@ def _changes(tree: Tree, record: "_Record", digests: Mapping[PurePosixPath, str]
     edited: list[PurePosixPath] = []
     folder = str(tree.folder)
     for path, file in tree.files.items():
-        current = _content(f"{folder}/{path}")
+        current = content(f"{folder}/{path}")
         if current is None:
             created.append(path)
         elif current != Content(file.text.encode(), file.executable):
@@ -260,11 +260,11 @@ def _os_errors_told(verb: str, folder: Path) -> Iterator[None]:
 
 def _read(path: Path) -> bytes | None:
     """The bytes of a file, or nothing where there is none or something else."""
-    found = _content(str(path))
+    found = content(str(path))
     return found.data if found else None
 
 
-def _content(path: str) -> Content | None:
+def content(path: str) -> Content | None:
     """What a file holds, or nothing where there is none or something else."""
     try:
         mode = os.stat(path).st_mode

@@ -662,13 +662,13 @@ def test_change_refuses_a_staging_folder_that_is_in_use(tmp_path: Path) -> None:
 
 def test_what_is_right_already_is_read_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    real = write_module._content
+    real = write_module.content
 
     def counted(path: str) -> Content | None:
         read.append(path)
         return real(path)
 
-    monkeypatch.setattr(write_module, "_content", counted)
+    monkeypatch.setattr(write_module, "content", counted)
 
     assert not write(rendered(old, OLD))
     assert sorted(read) == sorted(str(old / "p" / path) for path in (*OLD, RECORD))

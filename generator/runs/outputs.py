@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from generator.journal import STAGING, Content
-from generator.write import RECORD, Tree
+from generator.write import RECORD, Tree, content
 
 _TICK_NS = 2_000_000_000
 """The coarsest clock of a file system is FAT's, of 2 s; most have one of some milliseconds."""
@@ -48,11 +48,12 @@ class Left(NamedTuple):
 def left(tree: Tree) -> Left | None:
     """What is left of a tree that `write` has brought; None where its record is gone."""
     try:
-        own = _content(f"{tree.folder}/{RECORD}")
+        own = content(f"{tree.folder}/{RECORD}")
     except OSError:
         return None
     files = (Content(file.text.encode(), file.executable) for file in tree.files.values())
-    return Left(tree.folder.name, tuple(map(str, tree.files)), _digest([own, *files]))
+    whole = _digest([own, *files])
+    return Left(tree.folder.name, tuple(map(str, tree.files)), whole) if whole else None
 
 
 def state(folder: Path, files: Sequence[str]) -> State | None:
@@ -76,19 +77,17 @@ def state(folder: Path, files: Sequence[str]) -> State | None:
 def contents(folder: Path, files: Sequence[str]) -> bytes | None:
     """A digest of what the files hold, None where one cannot be read."""
     try:
-        return _digest(_content(f"{folder}/{name}") for name in (RECORD, *files))
+        return _digest(content(f"{folder}/{name}") for name in (RECORD, *files))
     except OSError:
         return None
 
 
-def _content(path: str) -> Content:
-    with open(path, "rb", buffering=0) as file:
-        return Content(file.readall(), bool(os.fstat(file.fileno()).st_mode & 0o100))
-
-
-def _digest(contents: Iterable[Content]) -> bytes:
+def _digest(held: Iterable[Content | None]) -> bytes | None:
+    """A digest of what files hold, None where one is not there."""
     whole = hashlib.sha256()
-    for each in contents:
+    for each in held:
+        if each is None:
+            return None
         whole.update(f"{each.executable} {len(each.data)} ".encode())
         whole.update(each.data)
     return whole.digest()
