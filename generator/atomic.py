@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 
-def write(path: Path, content: bytes) -> None:
-    """Give a file its content; a link stays one, and the file keeps its mode.
+def write(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Give a file its content, and a mode or the one that it had; a link stays one.
 
     What is no regular file, such as /dev/stdout, is written as it is. Raises OSError.
     """
@@ -20,7 +20,9 @@ def write(path: Path, content: bytes) -> None:
     try:
         with open(descriptor, "wb") as staged:
             staged.write(content)
-        if place.exists():
+        if mode is not None:
+            os.chmod(name, mode)
+        elif place.exists():
             shutil.copymode(place, name)
         else:
             os.chmod(name, 0o666 & ~_umask())

@@ -3,7 +3,6 @@
 What is read there is executed: it is taken only where nobody else could have written it.
 """
 
-import contextlib
 import hashlib
 import marshal
 import os
@@ -12,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import CodeType
 
-from generator.cache_folder import cache_folder, is_ours_alone, make_room
+from generator.cache_folder import cache_folder, is_ours_alone, make_room, put
 
 _MOST_FILES = 500
 """Some times the templates there are: for several versions of them, and of Python."""
@@ -43,15 +42,8 @@ def keep(name: str, code: CodeType) -> None:
     if folder is None or sys.dont_write_bytecode:
         return
     content = marshal.dumps(code)
-    staged = folder / f".{name}.{os.urandom(4).hex()}"
     _make_room(folder)
-    with contextlib.suppress(OSError):  # a full disk, a folder that can only be read
-        try:
-            with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(_digest(content) + content)
-            os.replace(staged, folder / name)
-        finally:
-            staged.unlink(missing_ok=True)
+    put(folder / name, _digest(content) + content)
 
 
 def _digest(content: bytes) -> bytes:

@@ -5,6 +5,8 @@ import os
 import stat
 from pathlib import Path
 
+from generator import atomic
+
 
 def cache_folder(name: str) -> Path | None:
     """A folder of the cache, made where the user has a place for it; None where there is none.
@@ -26,6 +28,12 @@ def cache_folder(name: str) -> Path | None:
         return folder if is_ours_alone(folder.stat()) else None
     except OSError:
         return None
+
+
+def put(file: Path, content: bytes) -> None:
+    """Write a file whole, and for this user alone; where that cannot be it is left as it is."""
+    with contextlib.suppress(OSError):  # a full disk, a folder that can only be read
+        atomic.write(file, content, mode=0o600)
 
 
 def make_room(folder: Path, most: int) -> None:

@@ -5,7 +5,6 @@ the files that it left are untouched (`outputs`). Whatever does not hold is rend
 nothing depends on there being a memory, or on which of two runs saved it last.
 """
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Hashable, Set
@@ -16,8 +15,8 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from generator import atomic, reads
-from generator.cache_folder import cache_folder, is_ours_alone, make_room
+from generator import reads
+from generator.cache_folder import cache_folder, is_ours_alone, make_room, put
 from generator.diagnostics import Diagnostic
 from generator.runs.outputs import Left, State, contents, state
 from generator.runs.stamp import stamp
@@ -116,11 +115,9 @@ class Memory(Struct, dict=True):
         data = _encoded(self._stored, self._asked)
         if data is None or len(data) > _MOST_BYTES:
             return
-        with contextlib.suppress(OSError):
-            if not self._file.exists():
-                make_room(self._file.parent, _MOST_FILES - 1)
-                self._file.touch(mode=0o600)
-            atomic.write(self._file, data)
+        if not self._file.exists():
+            make_room(self._file.parent, _MOST_FILES - 1)
+        put(self._file, data)
 
     def _is_so_still(self, number: int) -> bool:
         if (known := self._checked.get(number)) is None:
