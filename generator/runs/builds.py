@@ -49,10 +49,10 @@ def silent(_done: int, _total: int, _noun: str) -> None:
 
 
 def build_all(
-    specs: Iterable[Spec], selection: Selection, report: Report = silent, shard: Shard = WHOLE
+    specs: Iterable[Spec], selection: Selection, report: Report = silent
 ) -> Iterator[tuple[Spec, Outcome]]:
     """What becomes of each spec, in order, in this process; see `build_and_use`."""
-    return build_and_use(specs, selection, _as_it_is, report=report, shard=shard)
+    return build_and_use(specs, selection, _as_it_is, report=report)
 
 
 def _as_it_is(spec: Spec, outcome: Outcome) -> tuple[Spec, Outcome]:
