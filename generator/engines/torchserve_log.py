@@ -8,9 +8,10 @@ STARTED = re.compile(r"^Model server started\.$", re.M)
 LOST_WORKER = re.compile(r" Retry worker: \S+ in \d+ seconds?\.$", re.M)
 FAILED_LOAD = re.compile(r"BatchAggregator - (Load model failed: .+)$", re.M)
 
-# log4j2.xml in its jar: time, level, thread, class. A worker's output is of MODEL_LOG.
+# log4j2.xml in its jar: time, level, thread, class. A worker's output is of MODEL_LOG, with one
+# thread for each of its streams; the lines of workers that speak at once are mixed.
 RECORD = re.compile(
-    r"^\d{4}-\d\d-\d\dT\S+ \[(?P<level>\w+) *\] \S+ (?P<logger>\S+) - (?P<said>.*)$"
+    r"^\d{4}-\d\d-\d\dT\S+ \[(?P<level>\w+) *\] (?P<thread>\S+) (?P<logger>\S+) - (?P<said>.*)$"
 )
 TRACEBACK = "Traceback (most recent call last):"
 # Of the launcher (ts/model_server.py), of Java's main program, and an exception with its cause.
@@ -53,17 +54,18 @@ def errors(log: str) -> list[str]:
 
 
 def _errors(lines: list[str]) -> Iterator[str]:
-    in_traceback = False
+    in_traceback: set[str] = set()
     for line in lines:
         match = RECORD.match(line)
         if match is None:
             if REFUSAL.match(line):
                 yield line
         elif match["logger"] == "MODEL_LOG":
-            said = match["said"]
-            in_traceback = in_traceback or said == TRACEBACK
-            if in_traceback and said and not said.startswith((" ", TRACEBACK)):
+            thread, said = match["thread"], match["said"]
+            if said == TRACEBACK:
+                in_traceback.add(thread)
+            elif thread in in_traceback and said and not said.startswith(" "):
                 yield said
-                in_traceback = False
+                in_traceback.remove(thread)
         elif match["level"] == "ERROR":
             yield match["said"]

@@ -383,3 +383,24 @@ def test_quotes_the_last_lines_of_a_log_without_an_error() -> None:
 
     assert torchserve_log.complaints(log) == log.strip()
     assert torchserve_log.complaints("") == "(it wrote nothing)"
+
+
+def test_keeps_apart_workers_that_speak_at_once() -> None:
+    lines = [
+        ("W-9001-broken_1.0", "Traceback (most recent call last):"),
+        ("W-9001-broken_1.0", '  File "handler.py", line 1, in <module>'),
+        ("W-9000-linear_1.0", "model_name: linear, batchSize: 1"),
+        ("W-9000-linear_1.0", "Traceback (most recent call last):"),
+        ("W-9001-broken_1.0", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("W-9001-broken_1.0", "Backend worker process died."),
+        ("W-9000-linear_1.0", "ValueError: of the other"),
+    ]
+    log = "\n".join(
+        f"2026-11-22T09:40:29,731 [INFO ] {worker}-stdout MODEL_LOG - {said}"
+        for worker, said in lines
+    )
+
+    assert torchserve_log.errors(log) == [
+        "ModuleNotFoundError: No module named 'no_such_package'",
+        "ValueError: of the other",
+    ]
